@@ -60,9 +60,13 @@ pub(crate) struct Settings {
     pub(crate) default_realm: Option<Realm>,
     pub(crate) digest_realms: Vec<Realm>,
     pub(crate) success_data: SuccessData,
-    pub(crate) decoy_key: Secret,
+    pub(crate) decoys: Decoys,
     pub(crate) nonces: Nonces,
 }
+
+/// Makes bytes that look random to whoever lacks the server's key, and are the same each time for the same login:
+/// what a user without a verifier is challenged with.
+pub(crate) struct Decoys(Hmac<Sha256>);
 
 /// Whether the protocol can carry the server's last message along with its success (RFC 4422 section 3.6).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -97,6 +101,17 @@ impl Mechanism {
     }
 }
 
+impl Decoys {
+    pub(crate) fn new(key: &Secret) -> Self {
+        Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length"))
+    }
+
+    pub(crate) fn of(&self, purpose: &str, login: &Login) -> [u8; 32] {
+        let mac = self.0.clone().chain_update(purpose).chain_update([0]);
+        mac.chain_update(login.to_bytes()).finalize().into_bytes().into()
+    }
+}
+
 impl Context {
     /// Reads a name that a peer sent, in its canonical form.
     pub(crate) fn login(&self, text: &[u8]) -> Result<Login, Failure> {
@@ -124,14 +139,6 @@ impl Context {
             verdict.or_fail(Reason::NotAuthorized)?;
             Ok(self.succeed(login, wanted, data))
         }))
-    }
-
-    /// Bytes that look random to whoever lacks the server's key, and are the same each time for the same
-    /// login: what a user without a verifier is challenged with.
-    pub(crate) fn decoy(&self, purpose: &str, login: &Login) -> [u8; 32] {
-        let key = <Hmac<Sha256> as KeyInit>::new_from_slice(self.settings.decoy_key.expose());
-        let mac = key.expect("HMAC takes a key of any length").chain_update(purpose).chain_update([0]);
-        mac.chain_update(login.to_bytes()).finalize().into_bytes().into()
     }
 
     fn succeed(&self, login: Login, acts_as: Login, data: Option<Vec<u8>>) -> Step {

@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Reason},
     host::Host,
     identity::Realm,
-    mechanism::{Context, First, Mechanism, Settings, SuccessData},
+    mechanism::{Context, Decoys, First, Mechanism, Settings, SuccessData},
     name::MechanismName,
     nonce::Nonces,
     policy::Policy,
@@ -39,7 +39,7 @@ impl Server {
             default_realm: None,
             digest_realms: Vec::new(),
             success_data: SuccessData::AsChallenge,
-            decoy_key: Secret::new(random::bytes::<32>()?),
+            decoys: Decoys::new(&Secret::new(random::bytes::<32>()?)),
             nonces: Nonces::from_system(),
         };
         Ok(ServerBuilder { mechanisms: mechanisms.to_vec(), settings })
@@ -127,8 +127,8 @@ impl ServerBuilder {
     /// The key of what unknown users are challenged with. Give the same one after a restart and on every machine
     /// of a service, or a patient stranger can tell who is known.
     #[must_use]
-    pub fn decoy_key(mut self, key: Secret) -> Self {
-        self.settings.decoy_key = key;
+    pub fn decoy_key(mut self, key: &Secret) -> Self {
+        self.settings.decoys = Decoys::new(key);
         self
     }
 

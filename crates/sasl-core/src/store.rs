@@ -3,7 +3,7 @@
 use crate::{
     identity::Login,
     step::{Ask, Reply, Step, Verdict},
-    verifier::Verifiers,
+    verifier::{Scheme, Verifier, Verifiers},
 };
 use std::collections::HashMap;
 
@@ -14,6 +14,14 @@ pub trait Store {
     /// # Errors
     /// [`Unavailable`] where nobody can tell now.
     fn verifiers(&self, login: &Login) -> Result<Option<Verifiers>, Unavailable>;
+
+    /// The one verifier of `scheme` among them.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where nobody can tell now.
+    fn verifier(&self, login: &Login, scheme: Scheme) -> Result<Option<Verifier>, Unavailable> {
+        Ok(self.verifiers(login)?.and_then(|verifiers| verifiers.of(scheme).cloned()))
+    }
 
     /// Whether `login` may act as `other`. By default, never.
     fn may_act_as(&self, _login: &Login, _other: &Login) -> Verdict {
@@ -45,11 +53,8 @@ fn answer<S: Store + ?Sized>(ask: Ask, store: &S) -> Result<Step, Ask> {
             Ok(found) => Ok(ask.against(found.as_ref())),
             Err(Unavailable) => Err(Ask::Password(ask)),
         },
-        Ask::Verifier(ask) => match store.verifiers(ask.login()) {
-            Ok(found) => {
-                let verifier = found.and_then(|verifiers| verifiers.of(ask.scheme()).cloned());
-                Ok(ask.answer(verifier))
-            }
+        Ask::Verifier(ask) => match store.verifier(ask.login(), ask.scheme()) {
+            Ok(found) => Ok(ask.answer(found)),
             Err(Unavailable) => Err(Ask::Verifier(ask)),
         },
         Ask::Proxy(ask) => {
@@ -62,5 +67,9 @@ fn answer<S: Store + ?Sized>(ask: Ask, store: &S) -> Result<Step, Ask> {
 impl<H: std::hash::BuildHasher> Store for HashMap<Login, Verifiers, H> {
     fn verifiers(&self, login: &Login) -> Result<Option<Verifiers>, Unavailable> {
         Ok(self.get(login).cloned())
+    }
+
+    fn verifier(&self, login: &Login, scheme: Scheme) -> Result<Option<Verifier>, Unavailable> {
+        Ok(self.get(login).and_then(|verifiers| verifiers.of(scheme)).cloned())
     }
 }

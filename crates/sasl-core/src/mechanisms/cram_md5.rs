@@ -34,7 +34,7 @@ fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
     Ok(Step::challenge(challenge.clone(), move |response| {
         let (login, digest) = parse(&context, response)?;
         Ok(Step::ask_verifier(login.clone(), Scheme::CramMd5, move |found| {
-            let states = states(found, CramMd5::decoy(context.decoy("cram-md5", &login)));
+            let states = states(found, CramMd5::decoy(context.settings.decoys.of("cram-md5", &login)));
             match states.digest(challenge.as_bytes()).ct_eq(&digest).into() {
                 true => context.finish(login, None, None),
                 false => Err(Failure::new(Reason::BadCredentials, "digest does not fit")),

@@ -2,6 +2,7 @@
 
 use crate::verifier::digest_md5::Ha1;
 use md5::{Digest, Md5};
+use zeroize::Zeroizing;
 
 /// What both sides hash, as it went over the wire.
 pub(super) struct Hashed<'a> {
@@ -13,7 +14,7 @@ pub(super) struct Hashed<'a> {
 }
 
 /// H(A1) in hexadecimal: what an exchange hangs on.
-pub(super) struct SessionKey([u8; 32]);
+pub(super) struct SessionKey(Zeroizing<[u8; 32]>);
 
 impl Hashed<'_> {
     /// `authzid` is hashed where it was sent, also an empty one.
@@ -23,7 +24,7 @@ impl Hashed<'_> {
         if let Some(authzid) = authzid {
             hash = hash.chain_update(b":").chain_update(authzid);
         }
-        SessionKey(hex(hash))
+        SessionKey(Zeroizing::new(hex(hash)))
     }
 
     /// `response`: what the client proves itself with.
@@ -38,9 +39,8 @@ impl Hashed<'_> {
 
     fn digest(&self, key: &SessionKey, method: &[u8]) -> [u8; 32] {
         let a2 = hex(Md5::new_with_prefix(method).chain_update(self.digest_uri));
-        let hash = Md5::new_with_prefix(key.0);
-        let parts = [self.nonce, self.nc, self.cnonce, self.qop, &a2];
-        hex(parts.into_iter().fold(hash, |hash, part| hash.chain_update(b":").chain_update(part)))
+        let parts = [&key.0[..], self.nonce, self.nc, self.cnonce, self.qop, &a2];
+        hex(Md5::new_with_prefix(parts.join(&b':')))
     }
 }
 

@@ -44,7 +44,7 @@ fn respond(context: Arc<Context>, nonce: &str, response: &[u8]) -> Result<Step, 
     }
     let login = answer.login(&context)?;
     Ok(Step::ask_verifier(login.clone(), Scheme::DigestMd5, move |found| {
-        let decoy = Ha1::decoy(context.decoy("digest-md5", &login));
+        let decoy = Ha1::decoy(context.settings.decoys.of("digest-md5", &login));
         let rspauth = answer.check(found.as_ref(), decoy)?;
         let wanted = answer.authzid.as_deref().filter(|name| !name.is_empty());
         let wanted = wanted.map(|name| context.login(name)).transpose()?;
