@@ -37,6 +37,7 @@ pub mod channel;
 pub mod client;
 pub mod client_step;
 pub mod credentials;
+pub mod escape;
 pub mod failure;
 pub mod guarantees;
 pub mod host;
