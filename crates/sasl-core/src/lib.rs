@@ -30,6 +30,7 @@
 //! # Ok::<(), sasl_core::failure::Failure>(())
 //! ```
 
+pub mod app_conf;
 pub mod auth_options;
 pub mod auth_param;
 pub mod catalogue;

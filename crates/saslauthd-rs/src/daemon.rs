@@ -6,7 +6,6 @@ use crate::{
     database::Database,
     detach::{launch, leave_session, report_ready},
     exit::{FAILED, Failure, RUNNING},
-    hardening::{keep_memory_private, raise_open_files},
     listener::Listener,
     log::{Level, Log},
     pool::{LONGEST_QUEUE, Pool},
@@ -14,7 +13,8 @@ use crate::{
     session::Service,
     settings::{Place, Settings, Task, decide},
 };
-use sasldb::users::realm_of_this_host;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use sasldb::{private::keep_memory_private, users::realm_of_this_host};
 use std::{env, ffi::OsString, io, os::unix::net::UnixListener, process::ExitCode, rc::Rc, time::Duration};
 use tokio::{
     runtime,
@@ -96,6 +96,15 @@ fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
     let details = (settings.threads, LONGEST_QUEUE, cache.is_some());
     log.write(Level::Debug, format_args!("threads, longest queue, cache: {details:?}"));
     Ok(Checker::new(database, cache, pool, settings.combine, realm(log)))
+}
+
+/// Raises the number of files that may be open to what is allowed, and gives it.
+fn raise_open_files() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    }
 }
 
 /// Where requests without a realm are looked up. A host without a name has users without a realm.

@@ -7,7 +7,6 @@ pub mod daemon;
 pub mod database;
 pub mod detach;
 pub mod exit;
-pub mod hardening;
 pub mod listener;
 pub mod log;
 pub mod pool;

@@ -126,8 +126,9 @@ fn lock(directory: &Path) -> Result<File, Failure> {
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
     let mut file = options.open(PID_FILE).map_err(|error| trouble(&path, "could not open pid file", error))?;
-    let whole =
-        libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };
+    #[expect(clippy::cast_possible_truncation, reason = "small constants of the system")]
+    let (l_type, l_whence) = (libc::F_WRLCK as _, libc::SEEK_SET as _);
+    let whole = libc::flock { l_type, l_whence, l_start: 0, l_len: 0, l_pid: 0 };
     match fcntl(file.as_fd(), FcntlArg::F_SETLK(&whole)) {
         Ok(_) => {}
         Err(Errno::EAGAIN | Errno::EACCES) => {

@@ -56,7 +56,7 @@ pub fn command() -> Command {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    crate::hardening::keep_memory_private();
+    sasldb::private::keep_memory_private();
     let words: Vec<OsString> = env::args_os().collect();
     let typed = match command().try_get_matches_from(&words) {
         Ok(typed) => typed,

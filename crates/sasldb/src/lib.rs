@@ -19,6 +19,7 @@ mod lmdb;
 pub mod location;
 pub mod name;
 pub mod open;
+pub mod private;
 pub mod record;
 mod sled;
 pub mod store;
