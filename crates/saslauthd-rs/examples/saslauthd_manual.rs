@@ -1,14 +1,14 @@
-//! Writes the man pages and the completions of both programs: `manual DIRECTORY`.
+//! Writes the man pages and the completions of both programs: `saslauthd_manual DIRECTORY`.
 
 use clap::Command;
 use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
-use saslpasswd_rs::cli;
+use saslauthd_rs::{cli, testsaslauthd};
 use std::{env, error, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
-    let directory = env::args().nth(1).ok_or("usage: manual DIRECTORY")?;
-    for command in [cli::saslpasswd2(), cli::sasldblistusers2()] {
+    let directory = env::args().nth(1).ok_or("usage: saslauthd_manual DIRECTORY")?;
+    for command in [cli::command(), testsaslauthd::command()] {
         write(command, Path::new(&directory))?;
     }
     Ok(())
