@@ -5,7 +5,7 @@ use md5::{
     Digest, Md5,
     digest::common::hazmat::{SerializableState, SerializedState},
 };
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -81,9 +81,11 @@ fn state_after(block: [u8; BLOCK]) -> [u8; 16] {
 
 /// An MD5 that has had one block and is at `state`.
 fn resume(state: &[u8; 16]) -> Md5 {
-    let mut after_a_block: SerializedState<Md5> = Md5::new_with_prefix([0; BLOCK]).serialize();
-    after_a_block[..16].copy_from_slice(state);
-    Md5::deserialize(&after_a_block).expect("only the chaining value differs from a state just written")
+    static AFTER_A_BLOCK: LazyLock<SerializedState<Md5>> =
+        LazyLock::new(|| Md5::new_with_prefix([0; BLOCK]).serialize());
+    let mut resumed = *AFTER_A_BLOCK;
+    resumed[..16].copy_from_slice(state);
+    Md5::deserialize(&resumed).expect("only the chaining value differs from a state that was written")
 }
 
 impl fmt::Debug for CramMd5 {

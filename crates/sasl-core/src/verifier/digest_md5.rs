@@ -30,6 +30,15 @@ struct Key {
     hashes: Vec<Ha1>,
 }
 
+impl Ha1 {
+    /// A hash that no password has, made of bytes that look random.
+    pub(crate) fn decoy(bytes: [u8; 32]) -> Self {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&bytes[..16]);
+        Self(hash)
+    }
+}
+
 impl DigestMd5 {
     /// Derives for the names `user` in the login's realm, and `user@realm` in it and in each of `realms`.
     /// Without a realm of its own, for `user` in each of `realms`. Fast: a thief can try passwords on it.
@@ -129,7 +138,7 @@ pub(crate) fn reading_of_the_rfc(username: &[u8], realm: &[u8], password: &[u8])
 }
 
 /// UTF-8 to ISO 8859-1 where every character allows it, else the bytes as they are (RFC 2831 section 2.1.2.1).
-fn latin1(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn latin1(text: &[u8]) -> Cow<'_, [u8]> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
