@@ -4,18 +4,18 @@
 //! refused, because a peer written in C would read less than we do.
 
 use crate::{failure::Failure, name::MechanismName};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The longest user name or realm, in bytes; libsasl2's limit for a canonical name.
 pub const MAX_NAME: usize = 1024;
 
 /// A user's name: not empty, no NUL, at most [`MAX_NAME`] bytes.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct UserName(Box<[u8]>);
+pub struct UserName(Arc<[u8]>);
 
 /// A name space of users: no NUL, at most [`MAX_NAME`] bytes, possibly empty.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Realm(Box<[u8]>);
+pub struct Realm(Arc<[u8]>);
 
 /// The authentication identity: a user, in a realm where one is known.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -182,7 +182,7 @@ impl fmt::Debug for Realm {
     }
 }
 
-fn octets(name: &[u8]) -> Result<Box<[u8]>, Failure> {
+fn octets(name: &[u8]) -> Result<Arc<[u8]>, Failure> {
     match name {
         name if name.len() > MAX_NAME => Err(Failure::malformed("name too long")),
         name if name.contains(&0) => Err(Failure::malformed("name with a NUL")),

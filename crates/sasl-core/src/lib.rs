@@ -15,7 +15,7 @@
 //! let kept = Verifiers::derive(&[Scheme::CramMd5], &tim, &[], b"pencil", &mut Memory::default())?;
 //! let users = HashMap::from([(tim, kept)]);
 //! let host = Host::new("smtp", "mail.example.com");
-//! let server = Server::builder(catalogue::STANDARD, host.clone())?.build();
+//! let server = Server::builder(catalogue::STANDARD, host.clone()).build();
 //! let client = Client::new(catalogue::STANDARD, host, Credentials::new("tim@example.com", Secret::new("pencil")));
 //!
 //! let channel = Channel::plain();

@@ -11,11 +11,8 @@ use crate::{
     name::MechanismName,
     nonce::Nonces,
     policy::{Policy, Proxy},
-    secret::Secret,
     step::Step,
 };
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use std::{fmt, sync::Arc};
 
 /// A mechanism as the catalogue lists it. Made of functions, so that one not listed is not linked.
@@ -60,13 +57,8 @@ pub(crate) struct Settings {
     pub(crate) default_realm: Option<Realm>,
     pub(crate) digest_realms: Vec<Realm>,
     pub(crate) success_data: SuccessData,
-    pub(crate) decoys: Decoys,
     pub(crate) nonces: Nonces,
 }
-
-/// Makes bytes that look random to whoever lacks the server's key, and are the same each time for the same login:
-/// what a user without a verifier is challenged with.
-pub(crate) struct Decoys(Hmac<Sha256>);
 
 /// Whether the protocol can carry the server's last message along with its success (RFC 4422 section 3.6).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,17 +90,6 @@ impl Mechanism {
     /// As [`Policy::admit`].
     pub fn admitted_by(&self, policy: &Policy, channel: &Channel) -> Result<(), Failure> {
         policy.admit(self.guarantees, self.max_ssf, channel)
-    }
-}
-
-impl Decoys {
-    pub(crate) fn new(key: &Secret) -> Self {
-        Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length"))
-    }
-
-    pub(crate) fn of(&self, purpose: &str, login: &Login) -> [u8; 32] {
-        let mac = self.0.clone().chain_update(purpose).chain_update([0]);
-        mac.chain_update(login.to_bytes()).finalize().into_bytes().into()
     }
 }
 

@@ -7,9 +7,11 @@ use std::sync::Arc;
 /// How a mechanism writes its nonce.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Notation {
-    /// 192 random bits in base64.
-    Base64,
-    /// 128 random bits and 32 more as two decimal numbers around a dot: the left part of a msg-id.
+    /// 128 random bits in base64.
+    Server,
+    /// 88 random bits in base64: with a server's nonce of ours, the first hash of DIGEST-MD5 then takes one block.
+    Client,
+    /// 128 random bits as two decimal numbers around a dot: the left part of a msg-id.
     MessageId,
 }
 
@@ -35,12 +37,13 @@ impl Nonces {
 
 fn fresh(notation: Notation) -> Result<String, Failure> {
     Ok(match notation {
-        Notation::Base64 => BASE64.encode(random::bytes::<24>()?),
+        Notation::Server => BASE64.encode(random::bytes::<16>()?),
+        Notation::Client => BASE64.encode(random::bytes::<11>()?),
         Notation::MessageId => {
-            let bytes = random::bytes::<20>()?;
-            let (left, right) = bytes.split_first_chunk::<16>().expect("16 of 20 bytes");
-            let right = right.iter().fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
-            format!("{}.{right}", u128::from_be_bytes(*left))
+            let bytes = random::bytes::<16>()?;
+            let (left, right) = bytes.split_first_chunk::<8>().expect("8 of 16 bytes");
+            let number = |bytes: &[u8]| bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+            format!("{}.{}", number(left), number(right))
         }
     })
 }
@@ -52,9 +55,9 @@ mod tests {
     #[test]
     fn no_two_are_alike_and_each_keeps_its_notation() {
         let nonces = Nonces::from_system();
-        let (a, b) = (nonces.next(Notation::Base64).unwrap(), nonces.next(Notation::Base64).unwrap());
+        let (a, b) = (nonces.next(Notation::Server).unwrap(), nonces.next(Notation::Server).unwrap());
         assert_ne!(a, b);
-        assert_eq!(a.len(), 32);
+        assert_eq!((a.len(), nonces.next(Notation::Client).unwrap().len()), (22, 15));
         let id = nonces.next(Notation::MessageId).unwrap();
         assert!(id.split('.').count() == 2 && id.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit()), "{id}");
     }

@@ -5,12 +5,10 @@ use crate::{
     failure::{Failure, Reason},
     host::Host,
     identity::Realm,
-    mechanism::{Context, Decoys, First, Mechanism, Settings, SuccessData},
+    mechanism::{Context, First, Mechanism, Settings, SuccessData},
     name::MechanismName,
     nonce::Nonces,
     policy::Policy,
-    random,
-    secret::Secret,
     step::{MAX_RESPONSE, Step},
 };
 use std::{fmt, sync::Arc};
@@ -29,20 +27,17 @@ pub struct ServerBuilder {
 
 impl Server {
     /// A server of `mechanisms`, best first, for the service and host of `host`.
-    ///
-    /// # Errors
-    /// [`Reason::Unavailable`] where the system gives no randomness.
-    pub fn builder(mechanisms: &[&'static Mechanism], host: Host) -> Result<ServerBuilder, Failure> {
+    #[must_use]
+    pub fn builder(mechanisms: &[&'static Mechanism], host: Host) -> ServerBuilder {
         let settings = Settings {
             host,
             policy: Policy::default(),
             default_realm: None,
             digest_realms: Vec::new(),
             success_data: SuccessData::AsChallenge,
-            decoys: Decoys::new(&Secret::new(random::bytes::<32>()?)),
             nonces: Nonces::from_system(),
         };
-        Ok(ServerBuilder { mechanisms: mechanisms.to_vec(), settings })
+        ServerBuilder { mechanisms: mechanisms.to_vec(), settings }
     }
 
     /// What to offer on `channel`, in the order of the mechanisms that the server was given.
@@ -121,14 +116,6 @@ impl ServerBuilder {
     #[must_use]
     pub fn success_data(mut self, success_data: SuccessData) -> Self {
         self.settings.success_data = success_data;
-        self
-    }
-
-    /// The key of what unknown users are challenged with. Give the same one after a restart and on every machine
-    /// of a service, or a patient stranger can tell who is known.
-    #[must_use]
-    pub fn decoy_key(mut self, key: &Secret) -> Self {
-        self.settings.decoys = Decoys::new(key);
         self
     }
 

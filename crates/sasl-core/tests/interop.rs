@@ -185,7 +185,7 @@ fn its_client_to_ours(
     store: &HashMap<Login, Verifiers>,
 ) -> Result<Vec<u8>, String> {
     let mut peer = Peer::start(library, ["client", mechanism, case.tried_user, case.tried_password, HOST]);
-    let server = Server::builder(catalogue::STANDARD, Host::new("smtp", HOST)).unwrap().build();
+    let server = Server::builder(catalogue::STANDARD, Host::new("smtp", HOST)).build();
     let (word, bytes) = peer.hear();
     let mut step = server.start(&Channel::tls(256), mechanism, (word == "initial").then_some(&bytes));
     loop {

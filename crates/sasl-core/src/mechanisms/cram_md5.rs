@@ -31,11 +31,13 @@ const MAX_CHALLENGE: usize = 1024;
 fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
     let nonce = context.settings.nonces.next(Notation::MessageId)?;
     let challenge = format!("<{nonce}@{}>", context.settings.host.name());
-    Ok(Step::challenge(challenge.clone(), move |response| {
+    let sent = challenge.clone();
+    Ok(Step::challenge(challenge, move |response| {
         let (login, digest) = parse(&context, response)?;
         Ok(Step::ask_verifier(login.clone(), Scheme::CramMd5, move |found| {
-            let states = states(found, CramMd5::decoy(context.settings.decoys.of("cram-md5", &login)));
-            match states.digest(challenge.as_bytes()).ct_eq(&digest).into() {
+            let states = states(found);
+            let fits = states.as_ref().unwrap_or(&CramMd5::decoy()).digest(sent.as_bytes()).ct_eq(&digest);
+            match bool::from(fits) && states.is_some() {
                 true => context.finish(login, None, None),
                 false => Err(Failure::new(Reason::BadCredentials, "digest does not fit")),
             }
@@ -46,16 +48,16 @@ fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
 /// `name SP digest`, split at the last blank: a name may hold some.
 fn parse(context: &Context, response: &[u8]) -> Result<(Login, [u8; 16]), Failure> {
     let blank = response.iter().rposition(|octet| *octet == b' ').ok_or(Failure::malformed("no blank"))?;
-    let digest = std::str::from_utf8(&response[blank + 1..]).ok().and_then(unhex);
+    let digest = unhex(&response[blank + 1..]);
     let digest = digest.ok_or(Failure::malformed("digest is not 32 lower-case hexadecimal digits"))?;
     Ok((context.login(&response[..blank])?, digest))
 }
 
-fn states(found: Option<Verifier>, decoy: CramMd5) -> CramMd5 {
+fn states(found: Option<Verifier>) -> Option<CramMd5> {
     match found {
-        Some(Verifier::CramMd5(states)) => states,
-        Some(Verifier::Plaintext(password)) => CramMd5::derive(password.expose()),
-        _ => decoy,
+        Some(Verifier::CramMd5(states)) => Some(states),
+        Some(Verifier::Plaintext(password)) => Some(CramMd5::derive(password.expose())),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     guarantees::Guarantees,
     identity::Login,
     policy::Proxy,
+    secret::Secret,
     step::{Ask, Challenge, Reply, Success, Verdict},
     store::{Store, Unavailable},
     verifier::{Scheme, Verifiers, argon2id::Memory},
@@ -40,7 +41,7 @@ fn host() -> Host {
 }
 
 fn server_with(policy: Policy) -> Server {
-    Server::builder(catalogue::STANDARD, host()).unwrap().policy(policy).build()
+    Server::builder(catalogue::STANDARD, host()).policy(policy).build()
 }
 
 fn server() -> Server {
@@ -159,7 +160,7 @@ fn plaintext_needs_tls_whether_offered_or_started() {
 #[test]
 fn what_is_not_offered_cannot_be_started() {
     let channel = Channel::tls(256);
-    let two = Server::builder(catalogue::STANDARD, host()).unwrap().mech_list(["login", "BOGUS", "Plain"]).build();
+    let two = Server::builder(catalogue::STANDARD, host()).mech_list(["login", "BOGUS", "Plain"]).build();
     assert_eq!(two.offer(&channel).map(|name| name.to_string()).collect::<Vec<_>>(), ["LOGIN", "PLAIN"]);
     for name in ["CRAM-MD5", "BOGUS", "", "NAME-OF-MORE-THAN-20-CHARACTERS", "PLA\nIN"] {
         assert_eq!(reason(reply(&two, &channel, name, None)), Reason::NoMechanism, "{name}");
@@ -215,10 +216,8 @@ fn acting_as_another_is_asked_of_the_application_after_the_proof_alone() {
 
 #[test]
 fn a_name_without_a_realm_is_in_the_default_one() {
-    let server = Server::builder(catalogue::STANDARD, host())
-        .unwrap()
-        .default_realm(Realm::parse("example.com").unwrap())
-        .build();
+    let server =
+        Server::builder(catalogue::STANDARD, host()).default_realm(Realm::parse("example.com").unwrap()).build();
     for mechanism in ALL {
         let success = play(&server, mechanism, credentials("tim", "pässwörd"), &*USERS).expect(mechanism);
         assert_eq!(success.identity().login().to_bytes(), b"tim@example.com", "{mechanism}");

@@ -120,7 +120,7 @@ fn set_up(exchange: Exchange) -> (Server, Option<Vec<u8>>, Vec<Vec<u8>>) {
     let proxy = if exchange.id().contains("authzid-other-default") { Proxy::Forbid } else { Proxy::Ask };
     let proxy = if exchange.id() == "rfc4616-plain-2" { Proxy::Forbid } else { proxy };
     let policy = Policy::default().demanding(Guarantees::NONE).with_proxy(proxy);
-    let mut server = Server::builder(catalogue::STANDARD, host).unwrap().policy(policy).recorded_nonce(&nonce);
+    let mut server = Server::builder(catalogue::STANDARD, host).policy(policy).recorded_nonce(&nonce);
     if let Some(realm) = exchange.param("server_user_realm") {
         server = server.default_realm(Realm::parse(realm).unwrap());
     }

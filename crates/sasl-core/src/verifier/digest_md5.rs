@@ -11,7 +11,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use md5::{Digest, Md5};
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -21,9 +21,8 @@ pub struct Ha1(pub(crate) [u8; 16]);
 
 /// The hashes of one user.
 #[derive(Clone)]
-pub struct DigestMd5(Vec<Key>);
+pub struct DigestMd5(Arc<[Key]>);
 
-#[derive(Clone)]
 struct Key {
     username: Box<[u8]>,
     realm: Box<[u8]>,
@@ -31,11 +30,10 @@ struct Key {
 }
 
 impl Ha1 {
-    /// A hash that no password has, made of bytes that look random.
-    pub(crate) fn decoy(bytes: [u8; 32]) -> Self {
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&bytes[..16]);
-        Self(hash)
+    /// What a user who is not there is checked against: it costs as much. That it fits nobody is for the caller
+    /// to see to.
+    pub(crate) const fn decoy() -> Self {
+        Self([0; 16])
     }
 }
 
@@ -50,7 +48,7 @@ impl DigestMd5 {
         let mut keys: Vec<Key> =
             own.into_iter().chain(every).map(|(name, realm)| Key::derive(&name, realm.as_bytes(), password)).collect();
         keys.dedup_by(|a, b| a.username == b.username && a.realm == b.realm);
-        Self(keys)
+        Self(keys.into())
     }
 
     /// What `username` in `realm`, both as the client spells them, may have hashed: the readings of the character
@@ -101,7 +99,7 @@ impl Key {
         Some(Self {
             username: BASE64.decode(username).ok()?.into(),
             realm: BASE64.decode(realm).ok()?.into(),
-            hashes: hashes.split(',').map(|hex| unhex(hex).map(Ha1)).collect::<Option<_>>()?,
+            hashes: hashes.split(',').map(|hex| unhex(hex.as_bytes()).map(Ha1)).collect::<Option<_>>()?,
         })
     }
 
@@ -148,9 +146,18 @@ pub(crate) fn latin1(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// 32 lower-case hexadecimal digits.
-pub(crate) fn unhex(hex: &str) -> Option<[u8; 16]> {
-    let lower = hex.len() == 32 && hex.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    lower.then(|| u128::from_str_radix(hex, 16).ok().map(u128::to_be_bytes)).flatten()
+pub(crate) fn unhex(hex: &[u8]) -> Option<[u8; 16]> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let digits: &[u8; 32] = hex.try_into().ok()?;
+    let mut octets = [0; 16];
+    for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
+        *octet = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(octets)
 }
 
 impl fmt::Debug for Ha1 {

@@ -64,7 +64,7 @@ impl Challenge {
 fn respond(context: &ClientContext, challenge: &Challenge) -> Result<Response, Failure> {
     let ClientContext { host, credentials, nonces } = context;
     let realm = challenge.choose_realm(credentials);
-    let (cnonce, digest_uri) = (nonces.next(Notation::Base64)?, uri(host));
+    let (cnonce, digest_uri) = (nonces.next(Notation::Client)?, uri(host));
     let hashed = Hashed {
         nonce: &challenge.nonce,
         cnonce: cnonce.as_bytes(),

@@ -40,7 +40,7 @@ impl Hashed<'_> {
     fn digest(&self, key: &SessionKey, method: &[u8]) -> [u8; 32] {
         let a2 = hex(Md5::new_with_prefix(method).chain_update(self.digest_uri));
         let parts = [&key.0[..], self.nonce, self.nc, self.cnonce, self.qop, &a2];
-        hex(Md5::new_with_prefix(parts.join(&b':')))
+        hex(Md5::new_with_prefix(&*Zeroizing::new(parts.join(&b':'))))
     }
 }
 
