@@ -50,8 +50,9 @@ class Crate:
 
     def __init__(self, folder, floors):
         self.name, self.floors = folder.name, floors
-        files = {name_of(path, folder / "src"): path for path in folder.glob("src/**/*.rs")}
-        self.sources = {name: source.read(path.read_text()) for name, path in files.items() if not is_test(name)}
+        files = {name_of(path, folder / "src"): source.read(path.read_text()) for path in folder.glob("src/**/*.rs")}
+        tests = {"/".join((*module_of(name), test)) for name, file in files.items() for test in file.test_files}
+        self.sources = {name: file for name, file in files.items() if not is_below(name, tests)}
         self.imports = {name: set(self.imports_of(name)) for name in sorted(self.sources)}
 
     def imports_of(self, name):
@@ -144,8 +145,8 @@ def name_of(path, src):
     return path.relative_to(src).with_suffix("").as_posix()
 
 
-def is_test(name):
-    return "tests" in name.split("/")
+def is_below(name, modules):
+    return any(name == module or name.startswith(module + "/") for module in modules)
 
 
 def module_of(name):

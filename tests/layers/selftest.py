@@ -174,7 +174,10 @@ class Breaches(unittest.TestCase):
                 self.assertEqual([], self.found({"ground": text}))
 
     def test_files_of_tests_need_no_floor(self):
-        self.assertEqual([], self.found({"middle/tests": "use crate::top;"}))
+        files = {"middle/tests": "mod more; use crate::top;", "middle/tests/more": "use crate::top;"}
+        middle = SOUND["crates/lower/src/middle.rs"] + "\n#[cfg(test)]\n#[allow(x)]\nmod tests;\n"
+        self.assertEqual([], self.found({"middle": middle, **files}))
+        self.assertIn("file middle/tests has no floor in the table of lower", self.found(files))
 
     def test_lines_of_tests_do_not_count(self):
         text = "#[cfg(test)]\nmod tests {\n" + "fn f() {}\n" * 700 + "}\n"

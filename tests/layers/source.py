@@ -16,6 +16,7 @@ NOISE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 TEST_ONLY = re.compile(r"#\s*\[\s*cfg\s*\(\s*(?:all\s*\(\s*)?test\b[^\]]*\]")
+TEST_FILE = re.compile(TEST_ONLY.pattern + r"[^;{]*\bmod\s+(\w+)\s*;")
 USE = re.compile(r"\buse\s+([^;]+);")
 INLINE_MODULE = re.compile(r"\bmod\s+(\w+)\s*\{")
 PATH = re.compile(r"(?<![\w:])\w+(?:\s*::\s*\w+)+")
@@ -23,17 +24,22 @@ PATH = re.compile(r"(?<![\w:])\w+(?:\s*::\s*\w+)+")
 
 @dataclass
 class Source:
-    """One file: the paths it names, each as (inline modules around it, segments), and its lines without tests."""
+    """One file: its lines without tests, the modules it declares for tests, and the paths it names.
+
+    A path is (inline modules around it, segments).
+    """
 
     lines: int
+    test_files: list
     paths: list = field(default_factory=list)
     aliases: dict = field(default_factory=dict)
 
 
 def read(text):
     """The `Source` of a file's text."""
-    code = without_tests(without_noise(text))
-    source = Source(lines=sum(1 for _ in code.splitlines()))
+    whole = without_noise(text)
+    code = without_tests(whole)
+    source = Source(lines=len(code.splitlines()), test_files=TEST_FILE.findall(whole))
     collect(code, (), source)
     return source
 
