@@ -41,6 +41,7 @@ pub mod credentials;
 pub mod escape;
 pub mod failure;
 pub mod guarantees;
+mod hex;
 pub mod host;
 pub mod identity;
 pub mod mechanism;

@@ -4,9 +4,9 @@
 use crate::log::{Level, Log};
 use sasldb::{
     error::Error,
-    location::Location,
+    location::{Access, Location},
     name::Name,
-    open::{Access, open},
+    open::open,
     record::{Record, Stamp},
     store::Store,
 };

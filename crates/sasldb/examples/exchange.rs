@@ -3,12 +3,12 @@
 #![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use sasl_core::{
-    catalogue, channel::Channel, client::Client, credentials::Credentials, escape::Escaped, host::Host, secret::Secret,
-    server::Server, step::Reply,
+    catalogue, channel::Channel, client::Client, credentials::Credentials, host::Host, secret::Secret, server::Server,
+    step::Reply,
 };
 use sasldb::{
-    location::Location,
-    open::{Access, open},
+    location::{Access, Location},
+    open::open,
     users::{Users, realm_of_this_host},
 };
 use std::{env, error, io, process::ExitCode};

@@ -5,9 +5,9 @@
 
 use crate::{
     exit::{Failure, status},
+    kept::{Kept, read_login},
     password,
     progress::Progress,
-    saslpasswd2::{Kept, login},
 };
 use sasl_core::{
     identity::Login,
@@ -78,7 +78,7 @@ fn parse<'a>(line: &'a [u8], kept: &Kept) -> Result<(Login, &'a [u8]), Failure> 
         return Err(bad("ends with a carriage return, which would become part of the password"));
     }
     password::check(secret)?;
-    Ok((login(userid, &kept.realm)?, secret))
+    Ok((read_login(userid, &kept.realm)?, secret))
 }
 
 /// Derives the records of a batch on every core.

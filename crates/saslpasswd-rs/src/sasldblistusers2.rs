@@ -8,8 +8,8 @@ use clap::{ArgMatches, error::ErrorKind};
 use humantime::format_rfc3339_seconds;
 use sasl_core::verifier::{Scheme, Verifiers};
 use sasldb::{
-    location::Location,
-    open::{Access, open},
+    location::{Access, Location},
+    open::open,
     private::keep_memory_private,
     record::{Record, Status},
 };

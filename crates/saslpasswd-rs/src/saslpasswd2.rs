@@ -5,19 +5,19 @@ use crate::{
     cli,
     exit::{Failure, program_name, status},
     import::import,
+    kept::{Kept, bad_name, read_login},
     password::{Source, read_password},
 };
 use clap::{ArgMatches, error::ErrorKind};
 use sasl_core::{
     app_conf::AppConf,
     identity::{Login, Realm},
-    name::MechanismName,
     verifier::{Scheme, Verifiers, argon2id::Memory},
 };
 use sasldb::{
-    location::Location,
+    location::{Access, Location},
     name::Name,
-    open::{Access, open},
+    open::open,
     private::keep_memory_private,
     record::{Record, Status},
     store::{Change, Store},
@@ -34,15 +34,6 @@ enum Task {
     Delete(Login),
     Change(Login, Status),
     Import(PathBuf, Kept),
-}
-
-/// What is kept of a password.
-pub(crate) struct Kept {
-    pub(crate) schemes: Vec<Scheme>,
-    /// The realms for which DIGEST-MD5 keys are made, besides the user's own.
-    pub(crate) digest_realms: Vec<Realm>,
-    /// Where users without a realm are put.
-    pub(crate) realm: Realm,
 }
 
 /// Runs the program.
@@ -99,11 +90,11 @@ fn task(typed: &ArgMatches, options: &AppConf) -> Result<Task, Failure> {
         Some(realm) => Realm::parse(realm.as_bytes()).map_err(|_| bad_name("-u: realm too long"))?,
         None => realm_of_this_host()?,
     };
-    let kept = || kept(typed, options, realm.clone());
+    let kept = || Kept::of(typed, options, realm.clone());
     if let Some(file) = words_of(typed, "import") {
         return Ok(Task::Import(file.into(), kept()?));
     }
-    let login = login(words_of(typed, "userid").unwrap_or_default().as_bytes(), &realm)?;
+    let login = read_login(words_of(typed, "userid").unwrap_or_default().as_bytes(), &realm)?;
     let source = if typed.get_flag("pipe") { Source::Pipe } else { Source::Prompt };
     Ok(match typed {
         typed if typed.get_flag("delete") => Task::Delete(login),
@@ -111,60 +102,6 @@ fn task(typed: &ArgMatches, options: &AppConf) -> Result<Task, Failure> {
         typed if typed.get_flag("enable") => Task::Change(login, Status::Enabled),
         _ => Task::Set(login, source, kept()?),
     })
-}
-
-/// Reads a userid. Control characters are refused: they could be made to look like something else in a listing.
-pub(crate) fn login(userid: &[u8], realm: &Realm) -> Result<Login, Failure> {
-    if userid.iter().chain(realm.as_bytes()).any(u8::is_ascii_control) {
-        return Err(bad_name("userid or realm with a control character"));
-    }
-    let login = Login::parse(userid).map_err(|failure| bad_name(failure.cause()))?;
-    Ok(login.or_in(Some(realm)))
-}
-
-fn bad_name(what: &str) -> Failure {
-    Failure::new(status::BAD_PARAMETER, format!("invalid parameter supplied: {what}"))
-}
-
-fn kept(typed: &ArgMatches, options: &AppConf, realm: Realm) -> Result<Kept, Failure> {
-    let mut schemes = match typed.get_one::<String>("verifiers") {
-        Some(list) => schemes_named(list)?,
-        None => schemes_needed(options),
-    };
-    if typed.get_flag("no-plain") {
-        schemes.retain(|scheme| *scheme != Scheme::Argon2id);
-    } else if typed.get_flag("plaintext") {
-        schemes.push(Scheme::Plaintext);
-    }
-    let typed = typed.get_many::<OsString>("digest-realm").into_iter().flatten().map(|realm| realm.as_bytes());
-    let named = typed.chain(options.words("digest_realm")).map(Realm::parse);
-    let digest_realms = named.chain([Ok(realm_of_this_host()?)]).collect::<Result<_, _>>();
-    Ok(Kept { schemes, digest_realms: digest_realms.map_err(|_| bad_name("--digest-realm: realm too long"))?, realm })
-}
-
-fn schemes_named(list: &str) -> Result<Vec<Scheme>, Failure> {
-    let names = list.split([',', ' ']).filter(|name| !name.is_empty());
-    let scheme = |name: &str| {
-        let scheme = name.parse().ok().filter(|scheme| *scheme != Scheme::Plaintext);
-        let known = Scheme::DERIVED.map(Scheme::as_str).join(" ");
-        scheme.ok_or_else(|| {
-            Failure::new(status::FAILED, format!("--verifiers: no verifier {name:?}; there are {known}"))
-        })
-    };
-    match names.map(scheme).collect::<Result<Vec<_>, _>>() {
-        Ok(schemes) if schemes.is_empty() => Err(Failure::new(status::FAILED, "--verifiers: an empty list")),
-        schemes => schemes,
-    }
-}
-
-/// What the mechanisms of `mech_list` need; all there is, where it is not set or needs nothing.
-fn schemes_needed(options: &AppConf) -> Vec<Scheme> {
-    let names = options.words("mech_list").filter_map(|name| MechanismName::parse(std::str::from_utf8(name).ok()?));
-    let needed: Vec<Scheme> = names.filter_map(Scheme::of_mechanism).collect();
-    match needed.is_empty() {
-        true => Scheme::DERIVED.to_vec(),
-        false => Scheme::DERIVED.into_iter().filter(|scheme| needed.contains(scheme)).collect(),
-    }
 }
 
 fn act(task: Task, location: &Location, program: &str) -> Result<(), Failure> {
