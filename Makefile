@@ -55,8 +55,8 @@ fuzz:  ## every parser and mechanism for FUZZ_SECONDS=10 each
 build:  ## the programs, their manual pages and shell completions, in target/
 	cargo build --release --locked --workspace --bins
 	rm -rf $(MANUAL)
-	cargo run --release --locked --quiet --package saslauthd-rs --example manual -- $(MANUAL)
-	cargo run --release --locked --quiet --package saslpasswd-rs --example manual -- $(MANUAL)
+	cargo run --release --locked --quiet --package saslauthd-rs --example saslauthd_manual -- $(MANUAL)
+	cargo run --release --locked --quiet --package saslpasswd-rs --example saslpasswd_manual -- $(MANUAL)
 
 install:  ## into DESTDIR= and PREFIX=/usr/local
 	test -d $(MANUAL) || $(MAKE) build

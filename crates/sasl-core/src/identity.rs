@@ -3,7 +3,7 @@
 //! Names are octets, as libsasl2 has them: compared byte by byte, never folded, trimmed or prepared. A NUL is
 //! refused, because a peer written in C would read less than we do.
 
-use crate::{failure::Failure, name::MechanismName};
+use crate::{escape::Escaped, failure::Failure, name::MechanismName};
 use std::{fmt, sync::Arc};
 
 /// The longest user name or realm, in bytes; libsasl2's limit for a canonical name.
@@ -148,17 +148,17 @@ impl Identity {
     }
 }
 
-/// Escaped, so that it can go into a log: printable UTF-8 stands for itself, but for `\` and `"`.
+/// As [`Escaped`] shows it, so that it can go into a log.
 impl fmt::Display for UserName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escape(&self.0, f)
+        Escaped(&self.0).fmt(f)
     }
 }
 
 /// Escaped as [`UserName`] is.
 impl fmt::Display for Realm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        escape(&self.0, f)
+        Escaped(&self.0).fmt(f)
     }
 }
 
@@ -188,14 +188,6 @@ fn octets(name: &[u8]) -> Result<Arc<[u8]>, Failure> {
         name if name.contains(&0) => Err(Failure::malformed("name with a NUL")),
         name => Ok(name.into()),
     }
-}
-
-fn escape(name: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for chunk in name.utf8_chunks() {
-        write!(f, "{}", chunk.valid().escape_debug())?;
-        chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -234,6 +226,6 @@ mod tests {
     #[test]
     fn display_is_one_clean_line() {
         let login = Login::parse(b"jos\xc3\xa9\n\xff\x1b[\"\\@r").unwrap();
-        assert_eq!(login.to_string(), "jos\u{e9}\\n\\xff\\u{1b}[\\\"\\\\@r");
+        assert_eq!(login.to_string(), "jos\u{e9}\\n\\xff\\u{1b}\\[\\\"\\\\@r");
     }
 }

@@ -30,6 +30,7 @@
 //! # Ok::<(), sasl_core::failure::Failure>(())
 //! ```
 
+pub mod app_conf;
 pub mod auth_options;
 pub mod auth_param;
 pub mod catalogue;
@@ -37,8 +38,10 @@ pub mod channel;
 pub mod client;
 pub mod client_step;
 pub mod credentials;
+pub mod escape;
 pub mod failure;
 pub mod guarantees;
+mod hex;
 pub mod host;
 pub mod identity;
 pub mod mechanism;

@@ -32,6 +32,9 @@ pub struct Mechanism {
     pub(crate) client: ClientHalf,
 }
 
+/// The longest password taken, in bytes: what a slow hash is fed with has a bound.
+pub(crate) const MAX_PASSWORD: usize = 4096;
+
 /// Begins with the initial response, if there was one.
 pub(crate) type ServerHalf = fn(Arc<Context>, Option<&[u8]>) -> Result<Step, Failure>;
 

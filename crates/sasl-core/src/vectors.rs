@@ -13,6 +13,7 @@ use crate::{
     client::Client,
     credentials::Credentials,
     guarantees::Guarantees,
+    hex,
     host::Host,
     policy::Policy,
     secret::Secret,
@@ -180,15 +181,15 @@ fn verifiers_as_other_programs_derive_them() {
                 let states = CramMd5::derive(text("password").as_bytes());
                 assert_eq!(states.to_text().expose(), format!("{{CRAM-MD5}}{}", text("dovecot_hex")).as_bytes());
                 let digest = states.digest(row["check"]["challenge"].as_str().unwrap().as_bytes());
-                assert_eq!(format!("{:032x}", u128::from_be_bytes(digest)), row["check"]["digest"].as_str().unwrap());
+                assert_eq!(hex::text(digest), row["check"]["digest"].as_str().unwrap());
             }
             "digest-md5-ha1" => {
                 let made = readings(text("user").as_bytes(), text("realm").as_bytes(), text("password").as_bytes());
-                let made: Vec<_> = made.iter().map(|ha1| format!("{:032x}", u128::from_be_bytes(ha1.0))).collect();
+                let made: Vec<_> = made.iter().map(|ha1| hex::text(ha1.0)).collect();
                 for reading in
                     ["ha1_rfc2831_per_field_latin1_hex", "ha1_raw_utf8_hex", "ha1_gsasl_password_only_latin1_hex"]
                 {
-                    assert!(made.iter().any(|hex| hex == text(reading)), "{row}");
+                    assert!(made.iter().any(|made| made == text(reading)), "{row}");
                 }
             }
             "scram-verifier" => {

@@ -2,9 +2,9 @@
 
 use sasl_core::verifier::{Scheme, Verifiers, argon2id::Memory};
 use sasldb::{
-    location::Location,
+    location::{Access, Location},
     name::Name,
-    open::{Access, open},
+    open::open,
     record::Record,
     store::Change,
 };

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use sasl_core::{identity::Login, verifier::{Scheme, Verifiers, argon2id::Memory}};
-//! use sasldb::{location::Location, name::Name, open::{Access, open}, record::Record, store::Change};
+//! use sasldb::{location::{Access, Location}, name::Name, open::open, record::Record, store::Change};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! let location = Location::parse(directory.path().join("sasldb2"));
@@ -19,6 +19,7 @@ mod lmdb;
 pub mod location;
 pub mod name;
 pub mod open;
+pub mod private;
 pub mod record;
 mod sled;
 pub mod store;

@@ -5,8 +5,8 @@ mod file;
 
 use crate::{
     error::{Error, Kind},
+    location::Access,
     name::Name,
-    open::Access,
     record::{Record, Stamp, key},
     store::{Change, Store, Warning},
 };

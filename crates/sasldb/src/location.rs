@@ -1,4 +1,4 @@
-//! Where a store is, and of which kind.
+//! Where a store is, of which kind, and what it is opened for.
 
 use std::{
     ffi::OsStr,
@@ -15,6 +15,18 @@ pub enum Location {
     Lmdb(PathBuf),
     /// sled's directory.
     Sled(PathBuf),
+}
+
+/// What for, and what if there is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Access {
+    /// To read; an error where there is no store.
+    Read,
+    /// To read and write; an error where there is no store.
+    Write,
+    /// To read and write; a new store where there is none.
+    Create,
 }
 
 impl Location {

@@ -1,18 +1,12 @@
 //! Opening a store, whichever kind it is.
 
-use crate::{error::Error, lmdb::Lmdb, location::Location, sled::Sled, store::Store};
-
-/// What for, and what if there is none.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
-pub enum Access {
-    /// To read; an error where there is no store.
-    Read,
-    /// To read and write; an error where there is no store.
-    Write,
-    /// To read and write; a new store where there is none.
-    Create,
-}
+use crate::{
+    error::Error,
+    lmdb::Lmdb,
+    location::{Access, Location},
+    sled::Sled,
+    store::Store,
+};
 
 /// Opens the store at `location`.
 ///

@@ -15,7 +15,7 @@ use sasl_core::{
     failure::Failure,
     identity::{Realm, UserName},
     random,
-    verifier::Verifiers,
+    verifier::{Verifier, Verifiers},
 };
 use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -107,7 +107,7 @@ impl Record {
         value.push(VERSION);
         value.extend(self.stamp.0);
         value.extend([0; 8]);
-        fields::put(self, &mut value);
+        self.put_fields(&mut value);
         let checksum = checksum(&key(self.name()), &value);
         value[HEADER - 8..HEADER].copy_from_slice(&checksum);
         value
@@ -120,10 +120,64 @@ impl Record {
         if header[HEADER - 8..] != checksum(key, value) {
             return Err(Kind::Damaged("record with a wrong checksum"));
         }
-        let record = fields::read(rest, stamp)?;
+        let record = Self::read_fields(rest, stamp)?;
         match self::key(record.name()) == *key {
             true => Ok(record),
             false => Err(Kind::Damaged("record under another's key")),
+        }
+    }
+}
+
+/// What a field holds.
+mod tag {
+    pub(super) const USER: u8 = 1;
+    pub(super) const REALM: u8 = 2;
+    /// One byte: 1 for a disabled user.
+    pub(super) const STATUS: u8 = 3;
+    /// Eight bytes: seconds since 1970, most significant first.
+    pub(super) const CHANGED: u8 = 4;
+    /// The text form of a verifier. May come several times.
+    pub(super) const VERIFIER: u8 = 5;
+}
+
+impl Record {
+    fn put_fields(&self, value: &mut Vec<u8>) {
+        fields::put(tag::USER, self.user.as_bytes(), value);
+        fields::put(tag::REALM, self.realm.as_bytes(), value);
+        fields::put(tag::STATUS, &[u8::from(self.status == Status::Disabled)], value);
+        fields::put(tag::CHANGED, &self.changed.to_be_bytes(), value);
+        self.verifiers.iter().for_each(|verifier| fields::put(tag::VERIFIER, verifier.to_text().expose(), value));
+    }
+
+    fn read_fields(bytes: &[u8], stamp: Stamp) -> Result<Self, Kind> {
+        let (mut user, mut realm, mut status, mut changed) = (None, None, None, None);
+        let mut verifiers = Vec::new();
+        for field in fields::all(bytes) {
+            match field.ok_or(Kind::Damaged("record cut off"))? {
+                (tag::USER, bytes) => user = UserName::parse(bytes).ok(),
+                (tag::REALM, bytes) => realm = Realm::parse(bytes).ok(),
+                (tag::STATUS, bytes) => status = Status::read(bytes),
+                (tag::CHANGED, bytes) => changed = bytes.try_into().ok().map(u64::from_be_bytes),
+                (tag::VERIFIER, bytes) => verifiers.push(Verifier::from_text(bytes).map_err(|_| Kind::Newer)?),
+                _ => return Err(Kind::Newer),
+            }
+        }
+        match (user, realm, status, changed) {
+            (Some(user), Some(realm), Some(status), Some(changed)) => {
+                let verifiers = verifiers.into_iter().collect();
+                Ok(Self { user, realm, status, changed, verifiers, stamp })
+            }
+            _ => Err(Kind::Damaged("record without a field that each has")),
+        }
+    }
+}
+
+impl Status {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0] => Some(Self::Enabled),
+            [1] => Some(Self::Disabled),
+            _ => None,
         }
     }
 }

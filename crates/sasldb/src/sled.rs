@@ -4,8 +4,8 @@
 
 use crate::{
     error::{Error, Kind},
+    location::Access,
     name::Name,
-    open::Access,
     record::{Record, Stamp, key},
     store::{Change, Store, Warning},
 };

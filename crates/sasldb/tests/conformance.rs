@@ -4,9 +4,9 @@
 use sasl_core::verifier::{Scheme, Verifiers, argon2id::Memory};
 use sasldb::{
     error::{Error, Kind},
-    location::Location,
+    location::{Access, Location},
     name::Name,
-    open::{Access, open},
+    open::open,
     record::{Record, Status},
     store::{Change, Store},
 };

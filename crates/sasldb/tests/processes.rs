@@ -3,9 +3,9 @@
 
 use sasl_core::verifier::argon2id::Memory;
 use sasldb::{
-    location::Location,
+    location::{Access, Location},
     name::Name,
-    open::{Access, open},
+    open::open,
     store::Store,
 };
 use std::{

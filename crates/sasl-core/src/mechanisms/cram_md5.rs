@@ -4,12 +4,13 @@ use crate::{
     client_step::Response,
     failure::{Failure, Reason},
     guarantees::Guarantees,
+    hex,
     identity::Login,
     mechanism::{ClientContext, Context, First, Mechanism},
     name::MechanismName,
     nonce::Notation,
     step::Step,
-    verifier::{Scheme, Verifier, cram_md5::CramMd5, digest_md5::unhex},
+    verifier::{Scheme, Verifier, cram_md5::CramMd5},
 };
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
@@ -48,7 +49,7 @@ fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
 /// `name SP digest`, split at the last blank: a name may hold some.
 fn parse(context: &Context, response: &[u8]) -> Result<(Login, [u8; 16]), Failure> {
     let blank = response.iter().rposition(|octet| *octet == b' ').ok_or(Failure::malformed("no blank"))?;
-    let digest = unhex(&response[blank + 1..]);
+    let digest = hex::decode(&response[blank + 1..]);
     let digest = digest.ok_or(Failure::malformed("digest is not 32 lower-case hexadecimal digits"))?;
     Ok((context.login(&response[..blank])?, digest))
 }
@@ -68,7 +69,7 @@ fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, 
         }
         let mac = <Hmac<Md5> as KeyInit>::new_from_slice(credentials.password.expose());
         let mac = mac.expect("HMAC takes a key of any length").chain_update(challenge);
-        let digest = u128::from_be_bytes(mac.finalize().into_bytes().into());
-        Ok(Response::last([&credentials.login, format!(" {digest:032x}").as_bytes()].concat()))
+        let digest = hex::encode(mac.finalize().into_bytes().into());
+        Ok(Response::last([&credentials.login, &b" "[..], &digest].concat()))
     }))
 }

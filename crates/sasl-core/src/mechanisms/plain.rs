@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{ClientContext, Context, First, Mechanism},
+    mechanism::{ClientContext, Context, First, MAX_PASSWORD, Mechanism},
     name::MechanismName,
     secret::Secret,
     step::Step,
@@ -23,9 +23,6 @@ pub static PLAIN: Mechanism = Mechanism {
     server,
     client,
 };
-
-/// The longest password taken, in bytes: what a slow hash is fed with has a bound.
-pub(crate) const MAX_PASSWORD: usize = 4096;
 
 fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
     let Message { acts_as, login, password } = Message::parse(&context, response.unwrap_or_default())?;

@@ -1,6 +1,6 @@
 //! What a CRAM-MD5 server keeps: HMAC-MD5 (RFC 2104) stopped after its key.
 
-use crate::{failure::Failure, secret::Secret, verifier::digest_md5::unhex};
+use crate::{failure::Failure, hex, secret::Secret};
 use md5::{
     Digest, Md5,
     digest::common::hazmat::{SerializableState, SerializedState},
@@ -59,17 +59,17 @@ impl CramMd5 {
     /// # Errors
     /// [`Reason::Malformed`](crate::failure::Reason::Malformed).
     pub fn from_text(text: &str) -> Result<Self, Failure> {
-        let states = text.strip_prefix("{CRAM-MD5}").and_then(|hex| hex.split_at_checked(32));
-        let states = states
-            .and_then(|(outer, inner)| Some(Self { inner: unhex(inner.as_bytes())?, outer: unhex(outer.as_bytes())? }));
+        let states = text.strip_prefix("{CRAM-MD5}").and_then(|states| states.split_at_checked(32));
+        let states = states.and_then(|(outer, inner)| {
+            Some(Self { inner: hex::decode(inner.as_bytes())?, outer: hex::decode(outer.as_bytes())? })
+        });
         states.ok_or(Failure::malformed("no CRAM-MD5 states"))
     }
 
     /// Dovecot's form.
     #[must_use]
     pub fn to_text(&self) -> Secret {
-        let (outer, inner) = (u128::from_be_bytes(self.outer), u128::from_be_bytes(self.inner));
-        Secret::new(format!("{{CRAM-MD5}}{outer:032x}{inner:032x}"))
+        Secret::new(format!("{{CRAM-MD5}}{}{}", hex::text(self.outer), hex::text(self.inner)))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn example_of_rfc_2195_section_2() {
         let digest = CramMd5::derive(b"tanstaaftanstaaf").digest(b"<1896.697170952@postoffice.reston.mci.net>");
-        assert_eq!(format!("{:032x}", u128::from_be_bytes(digest)), "b913a602c7eda7a495b4e6e7334d3890");
+        assert_eq!(hex::text(digest), "b913a602c7eda7a495b4e6e7334d3890");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use crate::{
     failure::Failure,
+    hex,
     identity::{Login, Realm},
     secret::Secret,
 };
@@ -99,13 +100,12 @@ impl Key {
         Some(Self {
             username: BASE64.decode(username).ok()?.into(),
             realm: BASE64.decode(realm).ok()?.into(),
-            hashes: hashes.split(',').map(|hex| unhex(hex.as_bytes()).map(Ha1)).collect::<Option<_>>()?,
+            hashes: hashes.split(',').map(|hex| hex::decode(hex.as_bytes()).map(Ha1)).collect::<Option<_>>()?,
         })
     }
 
     fn to_text(&self) -> String {
-        let hashes: Vec<String> =
-            self.hashes.iter().map(|hash| format!("{:032x}", u128::from_be_bytes(hash.0))).collect();
+        let hashes: Vec<String> = self.hashes.iter().map(|hash| hex::text(hash.0)).collect();
         format!("{}:{}:{}", BASE64.encode(&self.username), BASE64.encode(&self.realm), hashes.join(","))
     }
 }
@@ -145,21 +145,6 @@ pub(crate) fn latin1(text: &[u8]) -> Cow<'_, [u8]> {
     converted.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// 32 lower-case hexadecimal digits.
-pub(crate) fn unhex(hex: &[u8]) -> Option<[u8; 16]> {
-    let digit = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let digits: &[u8; 32] = hex.try_into().ok()?;
-    let mut octets = [0; 16];
-    for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
-        *octet = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(octets)
-}
-
 impl fmt::Debug for Ha1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ha1(..)")
@@ -177,7 +162,7 @@ mod tests {
     use super::*;
 
     fn hex(hashes: &[Ha1]) -> Vec<String> {
-        hashes.iter().map(|hash| format!("{:032x}", u128::from_be_bytes(hash.0))).collect()
+        hashes.iter().map(|hash| hex::text(hash.0)).collect()
     }
 
     #[test]

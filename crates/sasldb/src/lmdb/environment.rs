@@ -1,7 +1,7 @@
 //! The one unsafe call of this crate.
 #![expect(unsafe_code, reason = "mapping a file into memory is")]
 
-use crate::open::Access;
+use crate::location::Access;
 use heed::{Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use std::{io, path::Path};
 

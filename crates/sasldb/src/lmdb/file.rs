@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Kind},
-    open::Access,
+    location::Access,
     store::Warning,
 };
 use nix::{libc, unistd::Uid};

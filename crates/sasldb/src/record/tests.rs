@@ -88,7 +88,7 @@ proptest! {
     fn no_bytes_panic(value in proptest::collection::vec(any::<u8>(), 0..200), version in any::<bool>()) {
         let value = if version { [&[VERSION][..], &value].concat() } else { value };
         let _ = Record::decode(b"tim\0r", &value);
-        let _ = fields::read(&value, Stamp([0; 16]));
+        let _ = Record::read_fields(&value, Stamp([0; 16]));
     }
 
     #[test]

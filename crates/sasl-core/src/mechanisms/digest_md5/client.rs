@@ -2,8 +2,7 @@
 
 use super::{
     digest::{Hashed, SessionKey},
-    directives::{Directives, put_quoted, put_token},
-    server::{check_charset, check_maxbuf},
+    directives::{Directives, check_charset, check_maxbuf, put_quoted, put_token},
 };
 use crate::{
     client_step::Response,

@@ -1,6 +1,6 @@
 //! The hashes (RFC 2831 section 2.1.2.1).
 
-use crate::verifier::digest_md5::Ha1;
+use crate::{hex, verifier::digest_md5::Ha1};
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
@@ -45,13 +45,7 @@ impl Hashed<'_> {
 }
 
 fn hex(hash: Md5) -> [u8; 32] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut hex = [0; 32];
-    for (pair, octet) in hex.chunks_exact_mut(2).zip(hash.finalize()) {
-        pair[0] = DIGITS[usize::from(octet >> 4)];
-        pair[1] = DIGITS[usize::from(octet & 15)];
-    }
-    hex
+    hex::encode(hash.finalize().into())
 }
 
 #[cfg(test)]

@@ -47,6 +47,23 @@ impl<'a> Directives<'a> {
     }
 }
 
+/// Both sides know one character set.
+pub(super) fn check_charset(charset: Option<&[u8]>) -> Result<(), Failure> {
+    match charset.is_none_or(|charset| charset.eq_ignore_ascii_case(b"utf-8")) {
+        true => Ok(()),
+        false => Err(Failure::malformed("charset other than utf-8")),
+    }
+}
+
+/// Without a layer it means nothing, but must be right.
+pub(super) fn check_maxbuf(maxbuf: Option<&[u8]>) -> Result<(), Failure> {
+    let number = |digits| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
+    match maxbuf.map(number) {
+        None | Some(Some(17..=0x00ff_ffff)) => Ok(()),
+        Some(_) => Err(Failure::malformed("maxbuf out of range")),
+    }
+}
+
 /// Appends `,name="value"`.
 pub(super) fn put_quoted(name: &str, value: &[u8], message: &mut Vec<u8>) {
     put_name(name, message);

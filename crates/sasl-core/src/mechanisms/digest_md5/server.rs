@@ -2,7 +2,7 @@
 
 use super::{
     digest::{Hashed, SessionKey},
-    directives::{Directives, put_quoted, put_token},
+    directives::{Directives, check_charset, check_maxbuf, put_quoted, put_token},
 };
 use crate::{
     failure::{Failure, Reason},
@@ -174,21 +174,5 @@ impl Fields<'_> {
         let keys =
             [Some(self.authzid), unhashed].into_iter().flatten().map(|authzid| self.hashed.session_key(ha1, authzid));
         keys.filter(|key| self.hashed.response(key).ct_eq(self.response).into()).fold(None, |_, key| Some(key))
-    }
-}
-
-pub(super) fn check_charset(charset: Option<&[u8]>) -> Result<(), Failure> {
-    match charset.is_none_or(|charset| charset.eq_ignore_ascii_case(b"utf-8")) {
-        true => Ok(()),
-        false => Err(Failure::malformed("charset other than utf-8")),
-    }
-}
-
-/// Without a layer it means nothing, but must be right.
-pub(super) fn check_maxbuf(maxbuf: Option<&[u8]>) -> Result<(), Failure> {
-    let number = |digits| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
-    match maxbuf.map(number) {
-        None | Some(Some(17..=0x00ff_ffff)) => Ok(()),
-        Some(_) => Err(Failure::malformed("maxbuf out of range")),
     }
 }
