@@ -4,10 +4,7 @@ use crate::{
     failure::{Failure, Reason},
     identity::{Identity, Login},
     secret::Secret,
-    verifier::{
-        Scheme, Verifier, Verifiers,
-        argon2id::{Argon2id, Memory},
-    },
+    verifier::{Scheme, Verifier, Verifiers, argon2id::Memory},
 };
 use std::fmt;
 
@@ -161,11 +158,8 @@ impl AskPassword {
     /// Checks the password against what is kept for the user, and carries on. `None`, for a user who is not
     /// there, takes as long as argon2id does, and fails.
     pub fn against(self, found: Option<&Verifiers>) -> Step {
-        let memory = &mut Memory::default();
-        let fits = match found {
-            Some(verifiers) => verifiers.check(self.password.expose(), memory),
-            None => Argon2id::decoy().check(self.password.expose(), memory) & false,
-        };
+        let nobody = Verifiers::default();
+        let fits = found.unwrap_or(&nobody).check(self.password.expose(), &mut Memory::default());
         self.answer(if fits { Verdict::Accept } else { Verdict::Reject })
     }
 }

@@ -186,12 +186,26 @@ impl Verifiers {
         of(scheme).or_else(|| of(Scheme::Plaintext))
     }
 
-    /// Whether `password` is the user's, by the strongest verifier there is.
+    /// Whether `password` is the user's. A wrong one costs what argon2id costs, also where only a faster verifier is
+    /// kept: else the time would tell who has an account, and guesses would be cheap.
     #[must_use]
     pub fn check(&self, password: &[u8], memory: &mut Memory) -> bool {
-        let strongest = Scheme::DERIVED.iter().find_map(|scheme| self.of(*scheme));
-        strongest.is_some_and(|verifier| verifier.check(password, memory))
+        match Self::TO_CHECK.iter().find_map(|scheme| self.of(*scheme)) {
+            Some(argon2id @ Verifier::Argon2id(_)) => argon2id.check(password, memory),
+            Some(faster) if faster.check(password, memory) => true,
+            _ => Argon2id::decoy().check(password, memory) & false,
+        }
     }
+
+    /// Which verifier a password is checked against: the slow one, or else the fastest.
+    const TO_CHECK: [Scheme; 6] = [
+        Scheme::Argon2id,
+        Scheme::CramMd5,
+        Scheme::DigestMd5,
+        Scheme::Scram(Hash::Sha256),
+        Scheme::Scram(Hash::Sha1),
+        Scheme::Scram(Hash::Sha512),
+    ];
 }
 
 impl FromIterator<Verifier> for Verifiers {
@@ -275,6 +289,7 @@ mod tests {
         assert!(Scheme::DERIVED.iter().all(|scheme| plaintext.of(*scheme).is_some()));
         assert!(plaintext.check(b"pw", &mut Memory::default()));
         assert!(!Verifiers::default().check(b"", &mut Memory::default()));
+        assert!(!plaintext.check(b"wrong", &mut Memory::default()));
     }
 
     #[test]

@@ -26,6 +26,9 @@ use tokio::{
 /// How long requests in flight may take when the daemon is told to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// Connections at once, however many files may be open: a silent one takes some 8 KiB, here and in the kernel.
+const MOST_OPEN: usize = 16 * 1024;
+
 /// Descriptors for everything but connections.
 const OTHER_FILES: u64 = 24;
 
@@ -64,7 +67,8 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
         RunDirectory::claim(&settings.directory).map_err(|failure| as_the_original_ends(settings, failure))?;
     let log = Rc::new(Log::new(settings.log, settings.verbose));
     let checker = checker(settings, &log)?;
-    let most_open = usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(1);
+    let most_open =
+        usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(MOST_OPEN).clamp(1, MOST_OPEN);
     let service = Service::new(checker, Rc::clone(&log), settings.deadline, most_open);
     let socket = directory.listen(settings.socket_mode, settings.socket_group).inspect_err(|_| remove_pid_file())?;
     log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
@@ -92,7 +96,7 @@ fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
     let cache = settings.cache.map(|(bytes, life)| Cache::new(bytes, life)).transpose();
     let cache = cache.map_err(|failure| failed("cache")(&failure.cause()))?;
     let pool = Pool::new(settings.threads).map_err(|error| failed("threads")(&error))?;
-    let database = Database::new(settings.databases.clone(), Rc::clone(log));
+    let database = Database::new(&settings.database, Rc::clone(log));
     let details = (settings.threads, LONGEST_QUEUE, cache.is_some());
     log.write(Level::Debug, format_args!("threads, longest queue, cache: {details:?}"));
     Ok(Checker::new(database, cache, pool, settings.combine, realm(log)))

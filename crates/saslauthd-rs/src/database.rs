@@ -17,21 +17,30 @@ const MOST_MAPPED: u64 = 16 * 1024 * 1024;
 
 /// The store, wherever it is now.
 pub struct Database {
-    /// In the order in which they are tried; the first that exists is the one.
-    places: Vec<Location>,
-    open: Option<(Location, Box<dyn Store>)>,
+    place: Location,
+    open: Option<Box<dyn Store>>,
     /// What went wrong last: it is logged when it is new.
     trouble: String,
     log: Rc<Log>,
 }
 
 impl Database {
-    /// The store at the first of `places` where one is. There need not be one yet.
+    /// The store at `wanted`. There need not be one yet: it is looked for until it is there.
+    ///
+    /// The original has its one store and takes no notice of `-O`, so that there may be anything behind it. Where that
+    /// names nothing now, and the store of the original is there, we serve that one, and say so.
     #[must_use]
-    pub fn new(places: Vec<Location>, log: Rc<Log>) -> Self {
-        let mut database = Self { places, open: None, trouble: String::new(), log };
+    pub fn new(wanted: &Location, log: Rc<Log>) -> Self {
+        let original = Location::default();
+        let place = if wanted.exists() || !original.exists() { wanted.clone() } else { original };
+        if place != *wanted {
+            log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
+        }
+        let mut database = Self { place, open: None, trouble: String::new(), log };
         let opened = database.reopen();
-        let _ = database.note(opened);
+        if database.note(opened).is_ok() {
+            database.introduce();
+        }
         database
     }
 
@@ -55,8 +64,7 @@ impl Database {
 
     /// Looks whether the store is still the one that is open, and small in memory. Call it once a second.
     pub fn refresh(&mut self) {
-        let current =
-            self.open.as_ref().is_some_and(|(location, store)| *location == *self.place() && store.is_current());
+        let current = self.open.as_ref().is_some_and(|store| store.is_current());
         if self.open.is_some() && (!current || mapped() > MOST_MAPPED) {
             let reopened = self.reopen();
             let _ = self.note(reopened);
@@ -68,27 +76,23 @@ impl Database {
     /// # Errors
     /// Where there is none, or it cannot be opened.
     pub fn reopen(&mut self) -> Result<(), Error> {
-        let before = self.open.take().map(|(location, _)| location);
-        let place = self.place().clone();
-        let store = open(&place, Access::Read)?;
-        if before.as_ref() != Some(&place) {
-            self.log.write(Level::Info, format_args!("database is {place}"));
-            for warning in store.warnings() {
-                self.log.write(Level::Warning, warning);
-            }
-            if let Some(wanted) = self.places.first().filter(|wanted| **wanted != place) {
-                self.log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
-            }
-        }
-        self.open = Some((place, store));
+        self.open = None;
+        self.open = Some(open(&self.place, Access::Read)?);
         Ok(())
+    }
+
+    fn introduce(&self) {
+        self.log.write(Level::Info, format_args!("database is {}", self.place));
+        for warning in self.open.iter().flat_map(|store| store.warnings()) {
+            self.log.write(Level::Warning, warning);
+        }
     }
 
     fn store(&mut self) -> Result<&dyn Store, Error> {
         if self.open.is_none() {
             self.reopen()?;
         }
-        Ok(&*self.open.as_ref().expect("it was just opened").1)
+        Ok(&**self.open.as_ref().expect("it was just opened"))
     }
 
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
@@ -105,11 +109,6 @@ impl Database {
         }
         result
     }
-
-    fn place(&self) -> &Location {
-        let there = self.places.iter().find(|place| place.exists());
-        there.or(self.places.first()).expect("there is always a default place")
-    }
 }
 
 /// Bytes of files that are in this process's memory.
@@ -121,6 +120,6 @@ fn mapped() -> u64 {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database").field("places", &self.places).finish_non_exhaustive()
+        f.debug_struct("Database").field("place", &self.place).finish_non_exhaustive()
     }
 }

@@ -3,12 +3,15 @@
 //! A line is never waited for: what syslog does not take at once is counted and left out. So is what a flood of
 //! requests would write beyond a rate; refusals and successes have a rate each, so that neither hides the other.
 
-use nix::unistd::getpid;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    unistd::getpid,
+};
 use std::{
     cell::RefCell,
     fmt::{self, Write as _},
-    io::Write,
-    os::unix::net::UnixDatagram,
+    io::{Write, stderr},
+    os::{fd::AsFd, unix::net::UnixDatagram},
     path::Path,
     time::Instant,
 };
@@ -113,8 +116,8 @@ impl Log {
     }
 
     fn emit(&self, state: &mut State, level: Level, text: &dyn fmt::Display) {
-        if self.destination != Destination::Syslog {
-            let _ = writeln!(std::io::stderr().lock(), "saslauthd[{}]: {text}", getpid());
+        if self.destination != Destination::Syslog && takes_a_line(stderr()) {
+            let _ = writeln!(stderr().lock(), "saslauthd[{}]: {text}", getpid());
         }
         if self.destination != Destination::Stderr {
             state.send(self.destination, level, text);
@@ -136,6 +139,12 @@ impl State {
             Ok(_) | Err(_) => {}
         }
     }
+}
+
+/// Whether writing a line would not wait: of a pipe that nobody empties, too.
+fn takes_a_line(file: impl AsFd) -> bool {
+    let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 fn connect(destination: Destination) -> Option<UnixDatagram> {

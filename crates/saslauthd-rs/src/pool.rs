@@ -1,5 +1,9 @@
 //! The threads that hash passwords: a fixed number, and a queue with an end.
+//!
+//! Each user of this host who asks has a line of their own, and the lines take turns: whoever floods us waits behind
+//! themself. A client that has gone is passed over.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sasl_core::{
     secret::Secret,
     verifier::{Verifiers, argon2id::Memory},
@@ -7,6 +11,7 @@ use sasl_core::{
 use std::{
     collections::VecDeque,
     io,
+    os::{fd::AsFd, unix::net::UnixStream},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -15,6 +20,9 @@ use tokio::sync::oneshot;
 
 /// So many checks may wait. More would wait longer than any client does.
 pub const LONGEST_QUEUE: usize = 1024;
+
+/// And so many of one user of this host.
+pub const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
 
 /// How long an idle thread keeps the memory that it hashes in.
 const KEEP_MEMORY: Duration = Duration::from_secs(1);
@@ -26,13 +34,21 @@ pub struct Pool {
 
 #[derive(Default)]
 struct Shared {
-    queue: Mutex<VecDeque<Job>>,
+    queue: Mutex<Queue>,
     more: Condvar,
+}
+
+/// The lines that are not empty, in the order of their turns.
+#[derive(Default)]
+struct Queue {
+    lines: VecDeque<(u32, VecDeque<Job>)>,
+    waiting: usize,
 }
 
 struct Job {
     verifiers: Verifiers,
     password: Secret,
+    client: Arc<UnixStream>,
     answer: oneshot::Sender<bool>,
 }
 
@@ -55,25 +71,53 @@ impl Pool {
         Ok(Self { shared })
     }
 
-    /// Puts a check into the queue. The answer is whether the password is the one.
+    /// Puts a check for `client`, a process of the user `uid`, into the queue. The answer is whether the password is
+    /// the one.
     ///
     /// # Errors
     /// [`Busy`].
-    pub fn check(&self, verifiers: Verifiers, password: Secret) -> Result<oneshot::Receiver<bool>, Busy> {
+    pub fn check(
+        &self,
+        verifiers: Verifiers,
+        password: Secret,
+        client: Arc<UnixStream>,
+        uid: u32,
+    ) -> Result<oneshot::Receiver<bool>, Busy> {
         let (answer, receiver) = oneshot::channel();
-        let mut queue = self.shared.lock();
-        if queue.len() >= LONGEST_QUEUE {
-            return Err(Busy);
-        }
-        queue.push_back(Job { verifiers, password, answer });
-        drop(queue);
+        self.shared.lock().push(uid, Job { verifiers, password, client, answer })?;
         self.shared.more.notify_one();
         Ok(receiver)
     }
 }
 
+impl Queue {
+    fn push(&mut self, uid: u32, job: Job) -> Result<(), Busy> {
+        if self.waiting >= LONGEST_QUEUE {
+            return Err(Busy);
+        }
+        match self.lines.iter_mut().find(|(owner, _)| *owner == uid) {
+            Some((_, line)) if line.len() >= LONGEST_LINE => return Err(Busy),
+            Some((_, line)) => line.push_back(job),
+            None => self.lines.push_back((uid, VecDeque::from([job]))),
+        }
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// The first of the line whose turn it is; that line then goes behind the others.
+    fn pop(&mut self) -> Option<Job> {
+        let (uid, mut line) = self.lines.pop_front()?;
+        let job = line.pop_front();
+        if !line.is_empty() {
+            self.lines.push_back((uid, line));
+        }
+        self.waiting -= usize::from(job.is_some());
+        job
+    }
+}
+
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Job>> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,16 +125,16 @@ impl Shared {
     fn next(&self, memory: &mut Memory) -> Job {
         let mut queue = self.lock();
         loop {
-            if let Some(job) = queue.pop_front() {
+            if let Some(job) = queue.pop() {
                 return job;
             }
             let (woken, waited) = self.more.wait_timeout(queue, KEEP_MEMORY).unwrap_or_else(PoisonError::into_inner);
             queue = woken;
-            if waited.timed_out() && queue.is_empty() {
+            if waited.timed_out() && queue.waiting == 0 {
                 drop(queue);
                 *memory = Memory::default();
                 queue = self.lock();
-                if queue.is_empty() {
+                if queue.waiting == 0 {
                     queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 }
             }
@@ -101,17 +145,24 @@ impl Shared {
 fn work(shared: &Shared) {
     let mut memory = Memory::default();
     loop {
-        let job = shared.next(&mut memory);
-        // Whoever asked may have gone: then nobody needs the answer.
-        if !job.answer.is_closed() {
-            let _ = job.answer.send(job.verifiers.check(job.password.expose(), &mut memory));
+        let Job { verifiers, password, client, answer } = shared.next(&mut memory);
+        if !has_gone(&client) {
+            // Whoever asked may have stopped waiting: then nobody needs the answer.
+            let _ = answer.send(verifiers.check(password.expose(), &mut memory));
         }
     }
 }
 
+/// Whether the client has closed its connection, and not just its own half of it.
+fn has_gone(client: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(client.as_fd(), PollFlags::empty())];
+    let hung_up = |flags: PollFlags| flags.intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+    poll(&mut polled, PollTimeout::ZERO).is_ok() && polled[0].revents().is_some_and(hung_up)
+}
+
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pool({} waiting)", self.shared.lock().len())
+        write!(f, "Pool({} waiting)", self.shared.lock().waiting)
     }
 }
 
@@ -124,23 +175,50 @@ mod tests {
         [Verifier::Plaintext(Secret::new("pencil"))].into_iter().collect()
     }
 
-    #[test]
-    fn answers_come_back_to_whoever_asked() {
-        let pool = Pool::new(2).unwrap();
-        let answers: Vec<_> =
-            ["pencil", "pen"].map(|password| pool.check(plaintext(), Secret::new(password)).unwrap()).into();
-        assert_eq!(
-            answers.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect::<Vec<_>>(),
-            [true, false]
-        );
+    fn check(pool: &Pool, password: &str, uid: u32, client: &Arc<UnixStream>) -> Result<oneshot::Receiver<bool>, Busy> {
+        pool.check(plaintext(), Secret::new(password), Arc::clone(client), uid)
     }
 
     #[test]
-    fn a_full_queue_says_so() {
-        let pool = Pool::new(0).unwrap();
-        let waiting: Vec<_> =
-            (0..LONGEST_QUEUE).map(|_| pool.check(plaintext(), Secret::new("pencil")).unwrap()).collect();
-        assert!(pool.check(plaintext(), Secret::new("pencil")).is_err());
-        drop(waiting);
+    fn answers_come_back_to_whoever_asked() {
+        let (client, _peer) = UnixStream::pair().unwrap();
+        let (pool, client) = (Pool::new(2).unwrap(), Arc::new(client));
+        let answers = ["pencil", "pen"].map(|password| check(&pool, password, 0, &client).unwrap());
+        assert_eq!(answers.map(|answer| answer.blocking_recv().unwrap()), [true, false]);
+    }
+
+    #[test]
+    fn a_full_line_is_full_for_its_own_user_alone_and_lines_take_turns() {
+        let (client, _peer) = UnixStream::pair().unwrap();
+        let (pool, client) = (Pool::new(0).unwrap(), Arc::new(client));
+        let flood: Vec<_> = (0..LONGEST_LINE).map(|_| check(&pool, "flood", 1, &client).unwrap()).collect();
+        assert!(check(&pool, "flood", 1, &client).is_err());
+        let victim = check(&pool, "victim", 2, &client).unwrap();
+        let mut queue = pool.shared.lock();
+        let order: Vec<_> = (0..3).map(|_| queue.pop().unwrap().password).collect();
+        assert!(order[1].matches(b"victim") && order[0].matches(b"flood") && order[2].matches(b"flood"));
+        assert_eq!(queue.waiting, LONGEST_LINE - 2);
+        drop((flood, victim));
+    }
+
+    #[test]
+    fn the_whole_queue_has_an_end() {
+        let (client, _peer) = UnixStream::pair().unwrap();
+        let (pool, client) = (Pool::new(0).unwrap(), Arc::new(client));
+        for uid in 0..2 {
+            (0..LONGEST_LINE).for_each(|_| drop(check(&pool, "pencil", uid, &client).unwrap()));
+        }
+        assert!(check(&pool, "pencil", 3, &client).is_err());
+    }
+
+    #[test]
+    fn a_client_that_has_gone_is_not_checked_and_one_that_only_stopped_sending_is() {
+        let (gone, peer) = UnixStream::pair().unwrap();
+        drop(peer);
+        let (half, half_peer) = UnixStream::pair().unwrap();
+        half_peer.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(has_gone(&gone) && !has_gone(&half));
+        let pool = Pool::new(1).unwrap();
+        assert!(check(&pool, "pencil", 0, &Arc::new(gone)).unwrap().blocking_recv().is_err());
     }
 }

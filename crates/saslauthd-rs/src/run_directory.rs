@@ -3,21 +3,21 @@
 use crate::exit::{Failure, RUNNING};
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, fcntl},
+    fcntl::{AT_FDCWD, AtFlags, FcntlArg, fcntl},
     libc,
     sys::{
         socket::{Backlog, listen},
         stat::{Mode, umask},
     },
-    unistd::{Gid, chdir, fchownat, getpid},
+    unistd::{Gid, Uid, chdir, fchownat, getpid},
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::{
         fd::AsFd,
         unix::{
-            fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt},
+            fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt},
             net::{UnixListener, UnixStream},
         },
     },
@@ -34,6 +34,9 @@ pub struct RunDirectory {
 
 const PID_FILE: &str = "saslauthd.pid";
 const SOCKET: &str = "mux";
+
+/// What nobody else gets of the files that are made here.
+const PRIVATE: Mode = Mode::from_bits_truncate(0o077);
 
 /// How long a socket's path may be: what `sockaddr_un` holds, with its NUL.
 const LONGEST_PATH: usize = 107;
@@ -54,8 +57,9 @@ impl RunDirectory {
             )));
         }
         make(path)?;
+        trust(path)?;
         chdir(path).map_err(|error| trouble(path, "could not chdir to", error.into()))?;
-        umask(Mode::from_bits_truncate(0o077));
+        umask(PRIVATE);
         let pid_file = lock(path)?;
         Ok(Self { path: path.into(), _pid_file: pid_file })
     }
@@ -68,10 +72,12 @@ impl RunDirectory {
         let failed = |what| move |error: io::Error| trouble(&self.path.join(SOCKET), what, error);
         self.remove_stale_socket()?;
         let name = format!("{SOCKET}.{}", getpid());
-        let listener = UnixListener::bind(&name).map_err(failed("could not bind"))?;
+        umask(Mode::from_bits_truncate(!mode & 0o777));
+        let bound = UnixListener::bind(&name);
+        umask(PRIVATE);
+        let listener = bound.map_err(failed("could not bind"))?;
         let named = || -> io::Result<()> {
-            fchownat(nix::fcntl::AT_FDCWD, name.as_str(), None, group, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)?;
-            fs::set_permissions(&name, Permissions::from_mode(mode))?;
+            fchownat(AT_FDCWD, name.as_str(), None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
             listen(&listener, Backlog::new(BACKLOG)?)?;
             fs::rename(&name, SOCKET)
         };
@@ -111,6 +117,19 @@ fn make(path: &Path) -> Result<(), Failure> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(trouble(path, "can not mkdir", error)),
+    }
+}
+
+/// Whoever can write the directory can put a socket of their own into it, and collect passwords.
+fn trust(path: &Path) -> Result<(), Failure> {
+    let metadata = path.metadata().map_err(|error| trouble(path, "could not look at", error))?;
+    let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
+    match ours && metadata.mode() & 0o022 == 0 {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "{}: others can write this directory (chmod go-w, chown root ends that)",
+            path.display()
+        ))),
     }
 }
 

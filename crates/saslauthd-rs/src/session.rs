@@ -20,6 +20,7 @@ use std::{
     fmt, io,
     os::{fd::AsRawFd, unix::net::UnixStream},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -127,24 +128,31 @@ impl Service {
     }
 
     fn decide(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
-        let check = self.checker.borrow_mut().check(request);
+        if let Some(outcome) = self.checker.borrow_mut().recall(request) {
+            return self.answer(&stream, request, outcome);
+        }
+        if !self.has_room() {
+            return self.answer(&stream, request, Outcome::deferred("too many connections"));
+        }
+        let client = Arc::new(stream);
+        let check = self.checker.borrow_mut().check(request, &client);
         match check {
-            Check::Done(outcome) => self.answer(&stream, request, outcome),
-            Check::Pending(pending) => self.wait_for_check(stream, pending, Subject::of(request)),
+            Check::Done(outcome) => self.answer(&client, request, outcome),
+            Check::Pending(pending) => self.wait_for_check(client, pending, Subject::of(request)),
         }
     }
 
-    fn wait_for_check(self: &Rc<Self>, stream: UnixStream, mut pending: Pending, subject: Subject) {
+    fn wait_for_check(self: &Rc<Self>, client: Arc<UnixStream>, mut pending: Pending, subject: Subject) {
         let place = self.enter();
         spawn_local(async move {
             let fits = pending.answer().await;
             let outcome = place.service.checker.borrow_mut().finish(&pending, fits);
-            place.service.answer(&stream, &subject.request(), outcome);
+            place.service.answer(&client, &subject.request(), outcome);
         });
     }
 
     fn wait_for_request(self: &Rc<Self>, stream: UnixStream, buffer: Zeroizing<Vec<u8>>) {
-        if self.open.get() >= self.most_open && !self.shed() {
+        if !self.has_room() {
             self.log.decision(Class::Refusal, Level::Error, || "no room for another connection");
             return;
         }
@@ -154,7 +162,7 @@ impl Service {
             let service = Rc::clone(&place.service);
             match timeout(service.deadline, read_request(stream, buffer)).await {
                 Ok(Ok(Some((stream, buffer)))) => {
-                    service.incomplete.borrow_mut().remove(&place.number);
+                    drop(place);
                     service.arrived(stream, &buffer);
                 }
                 Ok(Ok(None) | Err(_)) => {}
@@ -166,6 +174,11 @@ impl Service {
             }
         });
         self.incomplete.borrow_mut().insert(number, task.abort_handle());
+    }
+
+    /// Whether another connection can be held, if need be in the place of one that is silent.
+    fn has_room(&self) -> bool {
+        self.open.get() < self.most_open || self.shed()
     }
 
     fn refuse(&self, stream: &UnixStream, malformed: Malformed) {
@@ -259,6 +272,9 @@ impl Subject {
     }
 }
 
+/// So many octets of a field are shown: escaped, three fields of them fit into a line that syslog takes.
+const LONGEST_SHOWN: usize = 64;
+
 /// A line of the log. Its first words and fields are those of the original, for the filters that know them.
 struct Decision<'a> {
     request: &'a Request<'a>,
@@ -270,10 +286,11 @@ impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Request { login, service, realm, client, .. } = self.request;
         let result = if self.outcome.accepted { "success" } else { "failure" };
-        let [login, service, realm] = [login, service, realm].map(|field| Escaped(field));
+        let [login, service, realm] =
+            [login, service, realm].map(|field| Escaped(&field[..field.len().min(LONGEST_SHOWN)]));
         write!(f, "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech=sasldb]")?;
         write!(f, " [reason={}] {}", self.outcome.reason, self.peer)?;
-        client.map_or(Ok(()), |client| write!(f, " [client={}]", Escaped(client)))
+        client.map_or(Ok(()), |client| write!(f, " [client={}]", Escaped(&client[..client.len().min(LONGEST_SHOWN)])))
     }
 }
 

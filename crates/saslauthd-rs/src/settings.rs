@@ -30,8 +30,8 @@ pub struct Settings {
     pub verbose: bool,
     /// The run directory.
     pub directory: PathBuf,
-    /// Where the database may be, in the order in which it is looked for.
-    pub databases: Vec<Location>,
+    /// Where the database is.
+    pub database: Location,
     /// What `-r` says.
     pub combine: Combine,
     /// How many passwords are hashed at once.
@@ -117,7 +117,7 @@ fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
         log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
         verbose: debug || typed.get_flag("verbose"),
         directory,
-        databases: text("option").map(Location::parse).into_iter().chain([Location::default()]).collect(),
+        database: text("option").map(Location::parse).unwrap_or_default(),
         combine: if typed.get_flag("combine") { Combine::LoginAndRealm } else { Combine::No },
         threads: threads(text("threads"))?,
         cache: cache(typed)?,
@@ -196,7 +196,7 @@ mod tests {
     fn the_defaults() {
         let settings = served("saslauthd -a sasldb");
         assert_eq!(settings.place, Place::Background);
-        assert_eq!(settings.databases, [Location::default()]);
+        assert_eq!(settings.database, Location::default());
         assert_eq!(settings.cache, Some((8960 * 1024, Duration::from_secs(28800))));
         assert_eq!((settings.deadline, settings.socket_mode), (Duration::from_secs(10), 0o777));
         assert!(settings.threads > 0 && !settings.verbose);
@@ -209,7 +209,7 @@ mod tests {
             (settings.place, settings.combine, settings.threads),
             (Place::Foreground, Combine::LoginAndRealm, 3)
         );
-        assert_eq!(settings.databases, [Location::parse("/y"), Location::default()]);
+        assert_eq!(settings.database, Location::parse("/y"));
         assert_eq!(settings.cache, Some((1024, Duration::from_secs(2))));
         assert_eq!((settings.deadline.as_secs(), settings.socket_mode), (3, 0o660));
         assert_eq!(served("saslauthd -a sasldb --no-cache").cache, None);

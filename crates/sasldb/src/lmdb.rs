@@ -2,6 +2,7 @@
 
 mod environment;
 mod file;
+mod wipe;
 
 use crate::{
     error::{Error, Kind},
@@ -16,6 +17,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
+use wipe::Removed;
 
 /// An open file.
 pub(crate) struct Lmdb {
@@ -62,7 +64,9 @@ impl Lmdb {
                 self.records.put(writing, META, &[&[FORMAT], &secret[..]].concat())?;
             }
             Ok(())
-        })
+        })?;
+        let made = self.read(|reading| Ok(self.records.get(reading, META)?.is_some()))?;
+        if made { Ok(()) } else { Err(self.error(Kind::Foreign("an LMDB file of another program"))) }
     }
 
     fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithTls>) -> heed::Result<T>) -> Result<T, Error> {
@@ -82,14 +86,45 @@ impl Lmdb {
         written.map_err(|error| self.error(kind(attempt, error)))
     }
 
-    fn apply(&self, writing: &mut RwTxn<'_>, change: &Change) -> heed::Result<()> {
-        match change {
-            Change::Put(record) => self.records.put(writing, &key(record.name()), &record.encode()),
-            Change::Delete(user, realm) => match Name::new(user, realm) {
-                Ok(name) => self.records.delete(writing, &key(name)).map(drop),
-                Err(_) => Ok(()),
-            },
+    /// Makes changes, and sees that nothing is left of what they replaced or removed.
+    fn change_and_wipe(
+        &self,
+        change: impl FnOnce(&mut RwTxn<'_>, &mut Removed) -> heed::Result<()>,
+    ) -> Result<(), Error> {
+        let mut removed = Removed::new();
+        self.change("write", |writing| change(writing, &mut removed))?;
+        if removed.is_empty() {
+            return Ok(());
         }
+        // A transaction that changes nothing: it keeps other writers away.
+        let locked = self.environment.write_txn().map_err(|error| self.error(kind("wipe", error)))?;
+        let page_size = self.environment.unnamed_database_stat().page_size.into();
+        let wiped = wipe::wipe(&self.path, page_size, &removed);
+        locked.abort();
+        wiped.map_err(|error| self.error(Kind::Io("wipe removed records from", error)))
+    }
+
+    fn apply(&self, writing: &mut RwTxn<'_>, change: &Change, removed: &mut Removed) -> heed::Result<()> {
+        match change {
+            Change::Put(record) => {
+                let key = key(record.name());
+                self.blank(writing, &key, removed)?;
+                self.records.put(writing, &key, &record.encode())
+            }
+            Change::Delete(user, realm) => {
+                let Ok(name) = Name::new(user, realm) else { return Ok(()) };
+                self.blank(writing, &key(name), removed)?;
+                self.records.delete(writing, &key(name)).map(drop)
+            }
+        }
+    }
+
+    /// Overwrites a value with zeros where it lies: what LMDB takes out of a page, it leaves in it.
+    fn blank(&self, writing: &mut RwTxn<'_>, key: &[u8], removed: &mut Removed) -> heed::Result<()> {
+        let Some(old) = self.records.get(writing, key)? else { return Ok(()) };
+        wipe::note(removed, old);
+        let zeros = vec![0; old.len()];
+        self.records.put(writing, key, &zeros)
     }
 
     fn error(&self, kind: Kind) -> Error {
@@ -129,9 +164,9 @@ impl Store for Lmdb {
     }
 
     fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
-        self.change("write", |writing| {
+        self.change_and_wipe(|writing, removed| {
             for change in changes {
-                self.apply(writing, &change)?;
+                self.apply(writing, &change, removed)?;
             }
             Ok(())
         })
@@ -139,11 +174,11 @@ impl Store for Lmdb {
 
     fn edit(&self, name: Name<'_>, change: &mut dyn FnMut(Option<Record>) -> Option<Change>) -> Result<(), Error> {
         let mut damaged = None;
-        self.change("write", |writing| {
+        self.change_and_wipe(|writing, removed| {
             let key = key(name);
             let old = self.records.get(writing, &key)?.map(|value| Record::decode(&key, value)).transpose();
             match old {
-                Ok(old) => change(old).map_or(Ok(()), |change| self.apply(writing, &change)),
+                Ok(old) => change(old).map_or(Ok(()), |change| self.apply(writing, &change, removed)),
                 Err(kind) => {
                     damaged = Some(kind);
                     Ok(())

@@ -46,7 +46,8 @@ pub enum Status {
     Disabled,
 }
 
-const VERSION: u8 = 1;
+/// The first byte of an encoded record; its stamp is behind it.
+pub(crate) const VERSION: u8 = 1;
 const HEADER: usize = 1 + 16 + 8;
 
 /// LMDB's limit is 511.
@@ -61,6 +62,12 @@ impl Record {
         let (user, realm) = (UserName::parse(name.user())?, Realm::parse(name.realm())?);
         let changed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         Ok(Self { user, realm, status: Status::Enabled, changed, verifiers, stamp: Stamp(random::bytes()?) })
+    }
+
+    /// A new record for somebody who is disabled, and stays so.
+    #[must_use]
+    pub fn disabled(self) -> Self {
+        Self { status: Status::Disabled, ..self }
     }
 
     /// The same with another status, and a stamp of its own.

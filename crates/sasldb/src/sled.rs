@@ -42,6 +42,9 @@ impl Sled {
         if !metadata.is_dir() {
             return Err(Error::new(path, Kind::Foreign("no directory")));
         }
+        if metadata.mode() & 0o007 != 0 {
+            return Err(Error::new(path, Kind::Untrusted));
+        }
         if access != Access::Create && !path.join("conf").exists() {
             return Err(Error::new(path, Kind::Missing));
         }
@@ -154,10 +157,9 @@ impl Store for Sled {
         self.path.metadata().is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity)
     }
 
+    /// What could be wrong keeps it from opening.
     fn warnings(&self) -> Vec<Warning> {
-        let open = self.path.metadata().is_ok_and(|metadata| metadata.mode() & 0o007 != 0);
-        let warning = || Warning(format!("{}: others may enter it (chmod o= ends that)", self.path.display()));
-        open.then(warning).into_iter().collect()
+        Vec::new()
     }
 }
 

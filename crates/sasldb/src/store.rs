@@ -30,7 +30,8 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be read, or a record is damaged.
     fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error>;
 
-    /// Makes all the changes or none, and returns once they are on the disk.
+    /// Makes all the changes or none, and returns once they are on the disk. Of what they replaced or removed, LMDB's
+    /// file keeps nothing; sled's log keeps it for a while.
     ///
     /// # Errors
     /// Where the store cannot be written; it is then as it was.

@@ -1,7 +1,10 @@
 //! What every kind of store does, and what only one of them does.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use sasl_core::verifier::{Scheme, Verifiers, argon2id::Memory};
+use sasl_core::{
+    secret::Secret,
+    verifier::{Scheme, Verifier, Verifiers, argon2id::Memory},
+};
 use sasldb::{
     error::{Error, Kind},
     location::{Access, Location},
@@ -210,7 +213,9 @@ fn what_is_no_store_is_left_alone_and_named() {
     refused(&[&[0; 12][..], &0x0006_1561_u32.to_ne_bytes(), &[0; 4080]].concat(), "Berkeley DB");
     fs::write(&path, b"").unwrap();
     assert!(matches!(failure(&Location::parse(&path), Access::Read).kind(), Kind::Missing));
-    assert!(matches!(failure(&Location::parse(directory.path()), Access::Create).kind(), Kind::Foreign(_)));
+    fs::create_dir(directory.path().join("folder")).unwrap();
+    let folder = Location::parse(directory.path().join("folder"));
+    assert!(matches!(failure(&folder, Access::Create).kind(), Kind::Foreign(_)));
     symlink(&path, directory.path().join("link")).unwrap();
     assert!(
         failure(&Location::parse(directory.path().join("link")), Access::Create).to_string().contains("symbolic link")
@@ -256,4 +261,55 @@ fn a_sled_store_has_one_owner() {
     let location = Location::parse(format!("sled:{}/s", directory.path().display()));
     let _owner = open(&location, Access::Create).unwrap();
     assert!(matches!(failure(&location, Access::Read).kind(), Kind::Busy));
+}
+
+#[test]
+fn what_was_replaced_or_deleted_is_nowhere_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let store = open(&Location::parse(&path), Access::Create).unwrap();
+    let plaintext =
+        |password: &str| -> Verifiers { [Verifier::Plaintext(Secret::new(password))].into_iter().collect() };
+    let set = |user: &str, password: &str| {
+        let record = Record::new(name(user, "r"), plaintext(password)).unwrap();
+        store.write(&mut [Change::Put(record)].into_iter()).unwrap();
+    };
+    let holds = |text: &str| fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes());
+    for round in (0..30).step_by(4) {
+        let users: Vec<String> = (0..round * 3).map(|number| format!("user{number}")).collect();
+        users.iter().for_each(|user| set(user, "a password that stays"));
+        set("tim", "hunter2-first");
+        assert!(holds("hunter2-first"));
+        set("tim", "hunter2-second, and longer");
+        assert!(!holds("hunter2-first"), "replaced, round {round}");
+        store
+            .edit(name("tim", "r"), &mut |old| Some(Change::Put(Record::new(old?.name(), plaintext("short")).unwrap())))
+            .unwrap();
+        assert!(!holds("hunter2"), "edited, round {round}");
+        set("tim", "hunter2-third");
+        store.write(&mut [Change::delete(name("tim", "r"))].into_iter()).unwrap();
+        assert!(!holds("hunter2"), "deleted, round {round}");
+        assert_eq!(listed(&*store).len(), users.len());
+    }
+}
+
+#[test]
+fn a_place_that_others_can_reach_is_no_place_for_a_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let open_to_all = directory.path().join("open");
+    fs::create_dir(&open_to_all).unwrap();
+    fs::set_permissions(&open_to_all, Permissions::from_mode(0o1777)).unwrap();
+    for text in [open_to_all.join("db").into_os_string(), format!("sled:{}", open_to_all.display()).into()] {
+        assert!(matches!(failure(&Location::parse(text), Access::Create).kind(), Kind::Untrusted));
+    }
+    let victim = directory.path().join("victim");
+    fs::write(&victim, b"precious").unwrap();
+    let path = directory.path().join("db");
+    drop(open(&Location::parse(&path), Access::Create).unwrap());
+    fs::remove_file(directory.path().join("db-lock")).unwrap();
+    symlink(&victim, directory.path().join("db-lock")).unwrap();
+    for access in [Access::Read, Access::Write, Access::Create] {
+        assert!(failure(&Location::parse(&path), access).to_string().contains("db-lock"));
+    }
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
 }

@@ -15,7 +15,7 @@ use sasl_core::{
 };
 use sasldb::{
     name::Name,
-    record::Record,
+    record::{Record, Status},
     store::{Change, Store},
 };
 use std::{
@@ -48,7 +48,8 @@ pub(crate) fn import(
     let store = open()?;
     let mut progress = Progress::new("users", users.len());
     for batch in users.chunks(BATCH) {
-        store.write(&mut records(batch, kept)?.into_iter().map(Change::Put))?;
+        let records = records(batch, kept)?;
+        store.write(&mut still_disabled(records, &*store)?.into_iter().map(Change::Put))?;
         progress.advance(batch.len());
     }
     progress.finish();
@@ -79,6 +80,15 @@ fn parse<'a>(line: &'a [u8], kept: &Kept) -> Result<(Login, &'a [u8]), Failure> 
     }
     password::check(secret)?;
     Ok((read_login(userid, &kept.realm)?, secret))
+}
+
+/// A new password lets nobody in who is disabled.
+fn still_disabled(records: Vec<Record>, store: &dyn Store) -> Result<Vec<Record>, Failure> {
+    let as_before = |record: Record| {
+        let disabled = store.get(record.name())?.is_some_and(|old| old.status() == Status::Disabled);
+        Ok(if disabled { record.disabled() } else { record })
+    };
+    records.into_iter().map(as_before).collect()
 }
 
 /// Derives the records of a batch on every core.

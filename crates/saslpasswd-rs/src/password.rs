@@ -106,36 +106,38 @@ fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 /// Shows the prompt and reads a line that is not shown. Whatever signal comes meanwhile, the terminal is put right
-/// before it has its effect.
+/// before it has its effect; after a pause, the prompt is shown again.
 fn prompted(text: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let signals = signals_held_back()?;
-    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
     loop {
         say(text)?;
         let hidden = Hidden::new()?;
-        match wait(&signals)? {
-            None => {}
-            Some(signal) => {
+        match read_line(&signals)? {
+            Ok(line) => return Ok(line),
+            Err(signal) => {
                 drop(hidden);
                 say("\n")?;
                 deliver(signal)?;
-                continue;
             }
         }
-        while line.len() < LONGEST + 2 && !line.ends_with(b"\n") {
-            match read_some(&mut line)? {
-                0 => {
-                    say("\n")?;
-                    break;
-                }
-                _ => continue,
-            }
-        }
-        if line.ends_with(b"\n") {
-            line.pop();
-        }
-        return Ok(line);
     }
+}
+
+/// A line, or the signal that came before its end. The end of input ends a line too, which the terminal does not show.
+fn read_line(signals: &HeldBack) -> io::Result<Result<Zeroizing<Vec<u8>>, Signal>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    while line.len() < LONGEST + 2 && !line.ends_with(b"\n") {
+        if let Some(signal) = wait(signals)? {
+            return Ok(Err(signal));
+        }
+        let before = line.len();
+        if read_some(&mut line)? == 0 || !line[before..].ends_with(b"\n") {
+            say("\n")?;
+            return Ok(Ok(line));
+        }
+    }
+    line.pop();
+    Ok(Ok(line))
 }
 
 fn say(text: &str) -> io::Result<()> {

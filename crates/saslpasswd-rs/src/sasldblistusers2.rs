@@ -6,7 +6,10 @@ use crate::{
 };
 use clap::{ArgMatches, error::ErrorKind};
 use humantime::format_rfc3339_seconds;
-use sasl_core::verifier::{Scheme, Verifiers};
+use sasl_core::{
+    escape::Escaped,
+    verifier::{Scheme, Verifiers},
+};
 use sasldb::{
     location::{Access, Location},
     open::open,
@@ -17,7 +20,7 @@ use serde_json::json;
 use std::{
     env,
     ffi::OsString,
-    io::{self, BufWriter, Write, stdout},
+    io::{self, BufWriter, IsTerminal, Write, stdout},
     ops::ControlFlow,
     process::ExitCode,
     time::{Duration, UNIX_EPOCH},
@@ -40,6 +43,15 @@ enum Form {
     Long,
     /// That, as a JSON object a line.
     Json,
+}
+
+/// How a name is shown.
+#[derive(Clone, Copy)]
+enum Spelling {
+    /// Octet by octet, for other programs.
+    Raw,
+    /// So that it can do nothing to a terminal.
+    Escaped,
 }
 
 /// Runs the program.
@@ -104,22 +116,27 @@ fn list(location: &Location, form: Form, program: &str) -> Result<(), Failure> {
     for warning in store.warnings() {
         eprintln!("{program}: warning: {warning}");
     }
+    let spelling = if stdout().is_terminal() { Spelling::Escaped } else { Spelling::Raw };
     let mut out = BufWriter::new(stdout().lock());
     let mut written = Ok(());
     store.list(&mut |record| {
-        written = show(&record, form, &mut out);
+        written = show(&record, form, spelling, &mut out);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     let written = written.and_then(|()| out.flush());
     written.map_err(|error| Failure::new(status::FAILED, format!("standard output: {error}")))
 }
 
-fn show(record: &Record, form: Form, out: &mut impl Write) -> io::Result<()> {
+fn show(record: &Record, form: Form, spelling: Spelling, out: &mut impl Write) -> io::Result<()> {
     let (user, realm) = (record.name().user(), record.name().realm());
     match form {
         Form::Json => writeln!(out, "{}", as_json(record)),
         Form::Short | Form::Long => {
-            out.write_all(&[user, b"@", realm, b": ", property(record.verifiers()).as_bytes()].concat())?;
+            match spelling {
+                Spelling::Raw => out.write_all(&[user, b"@", realm].concat())?,
+                Spelling::Escaped => write!(out, "{}@{}", Escaped(user), Escaped(realm))?,
+            }
+            write!(out, ": {}", property(record.verifiers()))?;
             if let Form::Long = form {
                 let disabled = if record.status() == Status::Disabled { ", disabled" } else { "" };
                 write!(out, " ({} since {}{disabled})", kept(record.verifiers()).join(" "), since(record))?;

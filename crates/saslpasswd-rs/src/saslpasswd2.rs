@@ -132,7 +132,15 @@ fn set(login: &Login, source: Source, kept: &Kept, location: &Location, program:
     if kept.schemes.contains(&Scheme::Plaintext) {
         eprintln!("{program}: warning: the password itself is kept in {location}");
     }
-    Ok(store(location, Access::Create, program)?.write(&mut [Change::Put(record)].into_iter())?)
+    let mut disabled = false;
+    store(location, Access::Create, program)?.edit(name(login)?, &mut |old| {
+        disabled = old.is_some_and(|old| old.status() == Status::Disabled);
+        Some(Change::Put(if disabled { record.clone().disabled() } else { record.clone() }))
+    })?;
+    if disabled {
+        eprintln!("{program}: warning: {login} is disabled, and stays so; --enable ends that");
+    }
+    Ok(())
 }
 
 fn change(login: &Login, status: Status, store: &dyn Store) -> Result<(), Failure> {

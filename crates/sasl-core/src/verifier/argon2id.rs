@@ -48,8 +48,7 @@ impl Argon2id {
     }
 
     /// A hash that no password has: what a user who is not there is checked against.
-    #[must_use]
-    pub fn decoy() -> Self {
+    pub(crate) fn decoy() -> Self {
         let params = Params::new(COST.0, COST.1, COST.2, Some(HASH)).expect("the cost is within argon2's limits");
         Self { params, salt: [0; SALT].into(), hash: Zeroizing::new([0; HASH].into()) }
     }

@@ -26,10 +26,13 @@ impl Identity {
     }
 }
 
-/// Makes the file and its lock file where that is wanted, and sees that the file is one for LMDB.
+/// Makes the file and its lock file where that is wanted, and sees that both are fit for LMDB, which opens them by
+/// their names: so nobody else may be able to put something else there.
 pub(super) fn prepare(path: &Path, access: Access) -> Result<Identity, Error> {
+    let directory = directory_of(path);
+    trust(directory, path)?;
     let mut options = OpenOptions::new();
-    options.read(true).write(access != Access::Read).mode(0o660).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    options.read(true).write(access != Access::Read).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
     let file = match access {
         Access::Create => options.create(true).open(path),
         Access::Read | Access::Write => options.open(path),
@@ -41,48 +44,71 @@ pub(super) fn prepare(path: &Path, access: Access) -> Result<Identity, Error> {
         return Err(Error::new(path, Kind::Foreign("no file")));
     }
     match (metadata.len(), access) {
-        (0, Access::Create) => keep_from_others(&file).map_err(attempt("set the mode of"))?,
+        (0, Access::Create) => {
+            keep_from_others(&file).map_err(attempt("set the mode of"))?;
+            File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(attempt("synchronise the directory of"))?;
+        }
         (0, _) => return Err(Error::new(path, Kind::Missing)),
         (length, _) => check(&file, length).map_err(|kind| Error::new(path, kind))?,
     }
-    if access != Access::Read {
-        prepare_lock(path, &file)?;
-    }
+    prepare_lock(path, &file, access)?;
     Identity::of(path).ok_or_else(|| Error::new(path, Kind::Missing))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A directory that others can write is no place for a store: they could put a link into it, or a store of their own.
+fn trust(directory: &Path, path: &Path) -> Result<(), Error> {
+    let metadata = directory.metadata().map_err(|error| Error::io(path, "look at the directory of", error))?;
+    let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
+    match ours && metadata.mode() & 0o002 == 0 {
+        true => Ok(()),
+        false => Err(Error::new(path, Kind::Untrusted)),
+    }
 }
 
 /// A new store is for its owner and group, whatever the umask was.
 fn keep_from_others(file: &File) -> io::Result<()> {
-    let mode = file.metadata()?.mode() & 0o660;
+    let mode = file.metadata()?.mode() & 0o640;
     file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// Whoever may read the store must be able to write its lock file, so that one has the store's group.
-fn prepare_lock(path: &Path, store: &File) -> Result<(), Error> {
+fn prepare_lock(path: &Path, store: &File, access: Access) -> Result<(), Error> {
     let lock_path = lock_path(path);
-    let attempt = |what| {
-        let lock_path = lock_path.clone();
-        move |error| Error::new(lock_path, Kind::Io(what, error))
-    };
+    let prepared = open_lock(&lock_path).and_then(|lock| match access {
+        Access::Read => Ok(()),
+        Access::Write | Access::Create => give_to_group_of(store, &lock),
+    });
+    let attempt = "use the lock file, which every reader must be able to write";
+    prepared.map_err(|error| Error::new(lock_path, Kind::Io(attempt, error)))
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-    let lock = options.open(&lock_path).map_err(attempt("open the lock file"))?;
-    let (store, current) =
-        (store.metadata().map_err(attempt("look at"))?, lock.metadata().map_err(attempt("look at"))?);
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let lock = options.custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path)?;
+    match lock.metadata()? {
+        metadata if metadata.is_file() && metadata.nlink() == 1 => Ok(lock),
+        _ => Err(io::Error::other("it is no file of its own")),
+    }
+}
+
+fn give_to_group_of(store: &File, lock: &File) -> io::Result<()> {
+    let (store, current) = (store.metadata()?, lock.metadata()?);
     let mode = if store.mode() & 0o040 == 0 { 0o600 } else { 0o660 };
-    if current.uid() == Uid::effective().as_raw() || Uid::effective().is_root() {
-        if (current.uid(), current.gid()) != (store.uid(), store.gid()) {
-            fchown(&lock, Some(store.uid()), Some(store.gid())).map_err(attempt("give to the store's group"))?;
-        }
-        if current.mode() & 0o777 != mode {
-            lock.set_permissions(Permissions::from_mode(mode)).map_err(attempt("set the mode of"))?;
-        }
+    if current.uid() != Uid::effective().as_raw() && !Uid::effective().is_root() {
+        return Ok(());
+    }
+    if (current.uid(), current.gid()) != (store.uid(), store.gid()) {
+        fchown(lock, Some(store.uid()), Some(store.gid()))?;
+    }
+    if current.mode() & 0o777 != mode {
+        lock.set_permissions(Permissions::from_mode(mode))?;
     }
     Ok(())
 }
