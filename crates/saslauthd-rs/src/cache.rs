@@ -3,11 +3,13 @@
 //! An entry is found by the stamp of the record that the password was checked against, and a stamp is new with
 //! every write of a record: whoever changes, disables or deletes a user need tell nobody. It holds no password,
 //! only a MAC of it under a key that lives and dies with this process.
+//!
+//! The MAC is BLAKE2s over key, stamp and password: one block for most, where HMAC takes four. BLAKE2s cannot be
+//! extended (RFC 7693), so that a key in front is all it needs.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sasl_core::{failure::Failure, random};
+use blake2::{Blake2s256, Digest};
+use sasl_core::{failure::Failure, random, secret::Secret};
 use sasldb::record::Stamp;
-use sha2::Sha256;
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
@@ -17,13 +19,15 @@ use subtle::ConstantTimeEq;
 
 /// The verified passwords, at most a fixed number of them.
 pub struct Cache {
-    key: Hmac<Sha256>,
+    key: Secret,
     life: Duration,
     /// Full, this generation takes the place of the one before, whose entries are then forgotten.
     young: Generation,
     old: Generation,
     largest: usize,
     started: Instant,
+    /// Seconds after the start, as of the last tick.
+    now: u32,
 }
 
 type Generation = HashMap<u64, Entry, BuildHasherDefault<AsItIs>>;
@@ -44,8 +48,7 @@ impl Cache {
     /// # Errors
     /// Where the system gives no randomness.
     pub fn new(bytes: usize, life: Duration) -> Result<Self, Failure> {
-        let key = random::bytes::<32>()?;
-        let key = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).expect("HMAC takes a key of any length");
+        let key = Secret::new(random::bytes::<16>()?);
         let largest = (bytes / ENTRY_BYTES / 2).max(1);
         Ok(Self {
             key,
@@ -54,6 +57,7 @@ impl Cache {
             old: Generation::default(),
             largest,
             started: Instant::now(),
+            now: 0,
         })
     }
 
@@ -62,7 +66,7 @@ impl Cache {
     pub fn knows(&self, stamp: Stamp, password: &[u8]) -> bool {
         let place = place(stamp);
         let Some(entry) = self.young.get(&place).or_else(|| self.old.get(&place)) else { return false };
-        entry.end > self.now() && bool::from(entry.mac.ct_eq(&self.mac(stamp, password)))
+        entry.end > self.now && bool::from(entry.mac.ct_eq(&self.mac(stamp, password)))
     }
 
     /// Remembers that `password` is right for the record with that stamp.
@@ -71,18 +75,19 @@ impl Cache {
             self.old = std::mem::take(&mut self.young);
         }
         let life = u32::try_from(self.life.as_secs()).unwrap_or(u32::MAX);
-        let entry = Entry { mac: self.mac(stamp, password), end: self.now().saturating_add(life) };
+        let entry = Entry { mac: self.mac(stamp, password), end: self.now.saturating_add(life) };
         self.young.insert(place(stamp), entry);
     }
 
-    fn mac(&self, stamp: Stamp, password: &[u8]) -> [u8; 16] {
-        let mac = self.key.clone().chain_update(stamp.as_bytes()).chain_update(password).finalize().into_bytes();
-        mac[..16].try_into().expect("SHA-256 has more than sixteen bytes")
+    /// Looks at the clock, which is one that nobody can set. Call it once a second.
+    pub fn tick(&mut self) {
+        self.now = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
     }
 
-    /// By a clock that nobody can set.
-    fn now(&self) -> u32 {
-        u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX)
+    fn mac(&self, stamp: Stamp, password: &[u8]) -> [u8; 16] {
+        let hash = Blake2s256::new().chain_update(self.key.expose()).chain_update(stamp.as_bytes());
+        let mac = hash.chain_update(password).finalize();
+        mac[..16].try_into().expect("BLAKE2s has more than sixteen bytes")
     }
 }
 

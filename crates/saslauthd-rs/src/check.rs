@@ -121,6 +121,14 @@ impl Checker {
         Ok(Check::Pending(Pending { answer, stamp, password, failure }))
     }
 
+    /// What is to be done once a second.
+    pub fn tick(&mut self) {
+        self.database.refresh();
+        if let Some(cache) = &mut self.cache {
+            cache.tick();
+        }
+    }
+
     /// Remembers a password that was right, and gives the outcome.
     pub fn finish(&mut self, pending: &Pending, fits: Option<bool>) -> Outcome {
         match (fits, pending.stamp) {

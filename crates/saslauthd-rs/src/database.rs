@@ -20,6 +20,8 @@ pub struct Database {
     /// In the order in which they are tried; the first that exists is the one.
     places: Vec<Location>,
     open: Option<(Location, Box<dyn Store>)>,
+    /// What went wrong last: it is logged when it is new.
+    trouble: String,
     log: Rc<Log>,
 }
 
@@ -27,8 +29,9 @@ impl Database {
     /// The store at the first of `places` where one is. There need not be one yet.
     #[must_use]
     pub fn new(places: Vec<Location>, log: Rc<Log>) -> Self {
-        let mut database = Self { places, open: None, log };
-        let _ = database.reopen();
+        let mut database = Self { places, open: None, trouble: String::new(), log };
+        let opened = database.reopen();
+        let _ = database.note(opened);
         database
     }
 
@@ -37,7 +40,8 @@ impl Database {
     /// # Errors
     /// Where there is no store, or it cannot be read.
     pub fn stamp(&mut self, name: Name<'_>) -> Result<Option<Stamp>, Error> {
-        self.store()?.stamp(name)
+        let stamp = self.store().and_then(|store| store.stamp(name));
+        self.note(stamp)
     }
 
     /// As [`Store::get`].
@@ -45,7 +49,8 @@ impl Database {
     /// # Errors
     /// Where there is no store, or it cannot be read.
     pub fn get(&mut self, name: Name<'_>) -> Result<Option<Record>, Error> {
-        self.store()?.get(name)
+        let record = self.store().and_then(|store| store.get(name));
+        self.note(record)
     }
 
     /// Looks whether the store is still the one that is open, and small in memory. Call it once a second.
@@ -53,7 +58,8 @@ impl Database {
         let current =
             self.open.as_ref().is_some_and(|(location, store)| *location == *self.place() && store.is_current());
         if self.open.is_some() && (!current || mapped() > MOST_MAPPED) {
-            let _ = self.reopen();
+            let reopened = self.reopen();
+            let _ = self.note(reopened);
         }
     }
 
@@ -83,6 +89,21 @@ impl Database {
             self.reopen()?;
         }
         Ok(&*self.open.as_ref().expect("it was just opened").1)
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        match &result {
+            Ok(_) if self.trouble.is_empty() => {}
+            Ok(_) => self.trouble.clear(),
+            Err(error) => {
+                let text = error.to_string();
+                if text != self.trouble {
+                    self.log.write(Level::Error, &text);
+                    self.trouble = text;
+                }
+            }
+        }
+        result
     }
 
     fn place(&self) -> &Location {

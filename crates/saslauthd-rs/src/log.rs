@@ -75,9 +75,8 @@ impl Log {
     /// A log that is open.
     #[must_use]
     pub fn new(destination: Destination, verbose: bool) -> Self {
-        let now = Instant::now();
-        let rates = [Rate::new(now), Rate::new(now)];
-        Self { destination, verbose, state: RefCell::new(State { syslog: connect(destination), tried: now, rates }) }
+        let state = State { syslog: connect(destination), tried: Instant::now(), rates: [Rate::FULL, Rate::FULL] };
+        Self { destination, verbose, state: RefCell::new(state) }
     }
 
     /// Writes a line about ourselves.
@@ -92,16 +91,16 @@ impl Log {
     /// it is written.
     pub fn decision<T: fmt::Display>(&self, class: Class, level: Level, text: impl FnOnce() -> T) {
         let state = &mut *self.state.borrow_mut();
-        if state.rates[class as usize].takes(Instant::now()) {
+        if state.rates[class as usize].takes() {
             self.emit(state, level, &text());
         }
     }
 
-    /// Says how many lines were left out since it was last called. Call it once a second.
-    pub fn tell_suppressed(&self) {
+    /// Says how many lines were left out in the second that is over. Call it once a second.
+    pub fn tick(&self) {
         let state = &mut *self.state.borrow_mut();
         for (class, what) in [(Class::Success, "successes"), (Class::Refusal, "refusals")] {
-            match std::mem::take(&mut state.rates[class as usize].left_out) {
+            match state.rates[class as usize].refill() {
                 0 => {}
                 count => self.emit(state, Level::Warning, &format_args!("{count} more lines of {what} suppressed")),
             }
@@ -151,32 +150,24 @@ fn connect(destination: Destination) -> Option<UnixDatagram> {
 
 struct Rate {
     left: u32,
-    refilled: Instant,
     left_out: u64,
 }
 
 impl Rate {
-    fn new(now: Instant) -> Self {
-        Self { left: BURST, refilled: now, left_out: 0 }
+    const FULL: Self = Self { left: BURST, left_out: 0 };
+
+    fn takes(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => self.left_out += 1,
+        }
+        self.left_out == 0
     }
 
-    fn takes(&mut self, now: Instant) -> bool {
-        let seconds = now.saturating_duration_since(self.refilled).as_secs();
-        if seconds > 0 {
-            let more = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(A_SECOND);
-            self.left = self.left.saturating_add(more).min(BURST);
-            self.refilled = now;
-        }
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => {
-                self.left_out += 1;
-                false
-            }
-        }
+    /// A second is over. Gives how many lines were left out.
+    fn refill(&mut self) -> u64 {
+        self.left = self.left.saturating_add(A_SECOND).min(BURST);
+        std::mem::take(&mut self.left_out)
     }
 }
 
@@ -189,18 +180,15 @@ impl fmt::Debug for Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_flood_is_cut_to_its_rate_and_counted() {
-        let start = Instant::now();
-        let mut rate = Rate::new(start);
-        let taken = (0..5000).filter(|_| rate.takes(start)).count();
-        assert_eq!((taken, rate.left_out), (BURST as usize, 4000));
-        let later = start + Duration::from_secs(2);
-        assert_eq!((0..5000).filter(|_| rate.takes(later)).count(), 2 * A_SECOND as usize);
-        let much_later = start + Duration::from_secs(3600);
-        assert_eq!((0..5000).filter(|_| rate.takes(much_later)).count(), BURST as usize);
+        let mut rate = Rate::FULL;
+        assert_eq!((0..5000).filter(|_| rate.takes()).count(), BURST as usize);
+        assert_eq!(rate.refill(), 4000);
+        assert_eq!((0..5000).filter(|_| rate.takes()).count(), A_SECOND as usize);
+        assert_eq!((0..10).map(|_| rate.refill()).sum::<u64>(), 4800);
+        assert_eq!((0..5000).filter(|_| rate.takes()).count(), BURST as usize);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     record::{Record, Stamp, key},
     store::{Change, Store, Warning},
 };
-use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithoutTls, types::Bytes};
+use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
 use sasl_core::{random, secret::Secret};
 use std::{
     ops::ControlFlow,
@@ -21,7 +21,7 @@ use std::{
 pub(crate) struct Lmdb {
     path: PathBuf,
     identity: file::Identity,
-    environment: Env<WithoutTls>,
+    environment: Env<WithTls>,
     records: Database<'static, Bytes, Bytes>,
 }
 
@@ -65,7 +65,7 @@ impl Lmdb {
         })
     }
 
-    fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithoutTls>) -> heed::Result<T>) -> Result<T, Error> {
+    fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithTls>) -> heed::Result<T>) -> Result<T, Error> {
         let reading = self.environment.read_txn().and_then(|reading| read(&reading));
         reading.map_err(|error| self.error(kind("read", error)))
     }
@@ -171,7 +171,7 @@ impl Store for Lmdb {
 }
 
 /// The table without a name, which every LMDB file has.
-fn records_of(environment: &Env<WithoutTls>) -> heed::Result<Option<Database<'static, Bytes, Bytes>>> {
+fn records_of(environment: &Env<WithTls>) -> heed::Result<Option<Database<'static, Bytes, Bytes>>> {
     let reading = environment.read_txn()?;
     let opened = environment.open_databases_and_commit(reading, |opener, reading| {
         let records = opener.open_database::<Bytes, Bytes>(reading, None)?;

@@ -23,7 +23,8 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be read, or the record is damaged.
     fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error>;
 
-    /// Shows every record of one moment, in the order of the keys, until told to stop.
+    /// Shows every record of one moment, in the order of the keys, until told to stop. `each` must not read the
+    /// same store: a thread has one reading of it at a time.
     ///
     /// # Errors
     /// Where the store cannot be read, or a record is damaged.
