@@ -201,30 +201,34 @@ impl Drop for Place {
     }
 }
 
-/// Reads until a decoder has enough. `None` where the client stops before.
+/// Reads until a decoder has enough. `None` where the client stops before. What waits here is kept small: thousands
+/// of silent clients may.
 async fn read_request(
     stream: UnixStream,
     mut buffer: Zeroizing<Vec<u8>>,
 ) -> io::Result<Option<(UnixStream, Zeroizing<Vec<u8>>)>> {
     stream.set_nonblocking(true)?;
     let stream = tokio::net::UnixStream::from_std(stream)?;
-    let mut chunk = Zeroizing::new([0; LONGEST_REQUEST]);
-    loop {
+    while matches!(decode_request(&buffer, MAX_FIELD), Ok(Decoded::Short(_))) {
         stream.readable().await?;
-        match stream.try_read(&mut chunk[..]) {
+        match read_some(&stream, &mut buffer) {
             Ok(0) => return Ok(None),
-            Ok(length) => {
-                let room = LONGEST_REQUEST - buffer.len();
-                buffer.reserve_exact(room);
-                buffer.extend(&chunk[..length.min(room)]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        if !matches!(decode_request(&buffer, MAX_FIELD), Ok(Decoded::Short(_))) {
-            return Ok(Some((stream.into_std()?, buffer)));
-        }
     }
+    Ok(Some((stream.into_std()?, buffer)))
+}
+
+/// Reads once. The buffer has its final capacity from the first octet on, so that no copy of a password stays behind.
+fn read_some(stream: &tokio::net::UnixStream, buffer: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
+    let mut chunk = Zeroizing::new([0; LONGEST_REQUEST]);
+    let room = LONGEST_REQUEST - buffer.len();
+    let length = stream.try_read(&mut chunk[..room])?;
+    buffer.reserve_exact(room);
+    buffer.extend(&chunk[..length]);
+    Ok(length)
 }
 
 /// In one write. A client that is gone, or does not read, gets nothing.
