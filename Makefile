@@ -1,0 +1,70 @@
+# What there is to do with a checkout. `make help` lists it; the stable Rust toolchain is enough for all of it.
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 10
+
+PROGRAMS := saslauthd testsaslauthd saslpasswd2 sasldblistusers2
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+MANUAL := $(TARGET)/manual
+SUITES := $(filter-out tests/layers/check,$(wildcard tests/*/check))
+
+share := $(DESTDIR)$(PREFIX)/share
+sbin := $(DESTDIR)$(PREFIX)/sbin
+bash_completions := $(share)/bash-completion/completions
+zsh_completions := $(share)/zsh/site-functions
+fish_completions := $(share)/fish/vendor_completions.d
+
+export OURS_BIN := $(abspath $(TARGET)/release)
+
+.PHONY: help demo test check bench fuzz build install
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' Makefile
+
+demo:  ## a tour on a scratch store and a scratch socket
+	tests/setup build
+	cargo build --release --locked --workspace --bins
+	cargo build --release --locked --package sasldb --example exchange
+	tests/demo/run
+
+test:  ## everything that CI runs
+	tests/setup test
+	$(MAKE) check
+	cargo test --locked --workspace
+	$(MAKE) build
+	$(MAKE) demo
+	set -e; for suite in $(SUITES); do echo "== $$suite"; $$suite; done
+	fuzz/run $(FUZZ_SECONDS)
+
+check:  ## format, lints, documentation, dependencies, layers
+	tests/setup check
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	tests/deny
+	tests/layers/check
+
+bench:  ## side by side with the originals, as a table
+	tests/setup test
+	bench/run
+
+fuzz:  ## every parser and mechanism for FUZZ_SECONDS=10 each
+	tests/setup build g++
+	fuzz/run $(FUZZ_SECONDS)
+
+build:  ## the programs, their manual pages and shell completions, in target/
+	cargo build --release --locked --workspace --bins
+	rm -rf $(MANUAL)
+	cargo run --release --locked --quiet --package saslauthd-rs --example saslauthd_manual -- $(MANUAL)
+	cargo run --release --locked --quiet --package saslpasswd-rs --example saslpasswd_manual -- $(MANUAL)
+
+install:  ## into DESTDIR= and PREFIX=/usr/local
+	test -d $(MANUAL) || $(MAKE) build
+	install -d $(sbin) $(share)/man/man8 $(bash_completions) $(zsh_completions) $(fish_completions)
+	install -m 755 $(addprefix $(TARGET)/release/,$(PROGRAMS)) $(sbin)
+	install -m 644 $(MANUAL)/man8/*.8 $(share)/man/man8
+	for name in $(PROGRAMS); do \
+	    install -m 644 $(MANUAL)/completions/bash/$$name.bash $(bash_completions)/$$name && \
+	    install -m 644 $(MANUAL)/completions/zsh/_$$name $(zsh_completions)/_$$name && \
+	    install -m 644 $(MANUAL)/completions/fish/$$name.fish $(fish_completions)/$$name.fish || exit 1; \
+	done

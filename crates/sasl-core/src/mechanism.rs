@@ -1,0 +1,146 @@
+//! What makes a mechanism, and the rules that all mechanisms share.
+
+use crate::{
+    channel::Channel,
+    client_step::Response,
+    credentials::Credentials,
+    failure::{Failure, Reason},
+    guarantees::Guarantees,
+    host::Host,
+    identity::{Identity, Login, Realm},
+    name::MechanismName,
+    nonce::Nonces,
+    policy::{Policy, Proxy},
+    step::Step,
+};
+use std::{fmt, sync::Arc};
+
+/// A mechanism as the catalogue lists it. Made of functions, so that one not listed is not linked.
+#[non_exhaustive]
+pub struct Mechanism {
+    /// Its name on the wire.
+    pub name: MechanismName,
+    /// What it withstands, as libsasl2 publishes it.
+    pub guarantees: Guarantees,
+    /// The bits of the strongest layer that it adds; 0 for none.
+    pub max_ssf: u32,
+    /// Who sends the first message.
+    pub first: First,
+    /// The server's half, from the first message on.
+    pub(crate) server: ServerHalf,
+    /// The client's half.
+    pub(crate) client: ClientHalf,
+}
+
+/// The longest password taken, in bytes: what a slow hash is fed with has a bound.
+pub(crate) const MAX_PASSWORD: usize = 4096;
+
+/// Begins with the initial response, if there was one.
+pub(crate) type ServerHalf = fn(Arc<Context>, Option<&[u8]>) -> Result<Step, Failure>;
+
+/// Begins with the initial response, if there is one.
+pub(crate) type ClientHalf = fn(ClientContext) -> Result<Response, Failure>;
+
+/// Who sends the first message of a mechanism.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two sides")]
+pub enum First {
+    /// The client; without an initial response the server sends an empty challenge.
+    Client,
+    /// The server; an initial response is an error.
+    Server,
+    /// The server, but it knows what to make of an initial response.
+    Either,
+}
+
+/// What the exchanges of one server share.
+pub(crate) struct Settings {
+    pub(crate) host: Host,
+    pub(crate) policy: Policy,
+    pub(crate) default_realm: Option<Realm>,
+    pub(crate) digest_realms: Vec<Realm>,
+    pub(crate) success_data: SuccessData,
+    pub(crate) nonces: Nonces,
+}
+
+/// Whether the protocol can carry the server's last message along with its success (RFC 4422 section 3.6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum SuccessData {
+    /// It can: LDAP, XMPP, ManageSieve.
+    Carried,
+    /// It cannot: SMTP, IMAP, POP3.
+    AsChallenge,
+}
+
+/// What a running exchange of a server may know. Shared by its steps.
+pub(crate) struct Context {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) mechanism: MechanismName,
+}
+
+/// What an exchange of a client may know.
+pub(crate) struct ClientContext {
+    pub(crate) host: Host,
+    pub(crate) credentials: Credentials,
+    pub(crate) nonces: Nonces,
+}
+
+impl Mechanism {
+    /// Whether `policy` lets it be offered, chosen and started on `channel`: one test for all three.
+    ///
+    /// # Errors
+    /// As [`Policy::admit`].
+    pub fn admitted_by(&self, policy: &Policy, channel: &Channel) -> Result<(), Failure> {
+        policy.admit(self.guarantees, self.max_ssf, channel)
+    }
+}
+
+impl Context {
+    /// Reads a name that a peer sent, in its canonical form.
+    pub(crate) fn login(&self, text: &[u8]) -> Result<Login, Failure> {
+        Ok(Login::parse(text)?.or_in(self.settings.default_realm.as_ref()))
+    }
+
+    /// The last move of every mechanism: `login` is proved; may they act as `wanted`? Not before the proof: an
+    /// answer would tell a stranger who may act as whom.
+    ///
+    /// Where the protocol cannot carry `data` with a success, it goes as a challenge first, and an empty response
+    /// is awaited (RFC 4422 section 3.6). No mechanism need know.
+    pub(crate) fn finish(
+        self: Arc<Self>,
+        login: Login,
+        wanted: Option<Login>,
+        data: Option<Vec<u8>>,
+    ) -> Result<Step, Failure> {
+        let Some(wanted) = wanted.filter(|wanted| *wanted != login) else {
+            return Ok(self.succeed(login.clone(), login, data));
+        };
+        if self.settings.policy.proxy() == Proxy::Forbid {
+            return Err(Failure::new(Reason::NotAuthorized, "proxying is off"));
+        }
+        Ok(Step::ask_proxy(login.clone(), wanted.clone(), move |verdict| {
+            verdict.or_fail(Reason::NotAuthorized)?;
+            Ok(self.succeed(login, wanted, data))
+        }))
+    }
+
+    fn succeed(&self, login: Login, acts_as: Login, data: Option<Vec<u8>>) -> Step {
+        let identity = Identity::new(login, acts_as, self.mechanism);
+        match data {
+            Some(data) if self.settings.success_data == SuccessData::AsChallenge => {
+                Step::challenge(data, move |response| match response {
+                    b"" => Ok(Step::done(identity, None)),
+                    _ => Err(Failure::malformed("response after the last message")),
+                })
+            }
+            data => Step::done(identity, data),
+        }
+    }
+}
+
+impl fmt::Debug for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mechanism({})", self.name)
+    }
+}

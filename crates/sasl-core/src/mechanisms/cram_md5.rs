@@ -1,0 +1,75 @@
+//! CRAM-MD5 (RFC 2195): the server sends a msg-id, the client its name and an HMAC-MD5 of it.
+
+use crate::{
+    client_step::Response,
+    failure::{Failure, Reason},
+    guarantees::Guarantees,
+    hex,
+    identity::Login,
+    mechanism::{ClientContext, Context, First, Mechanism},
+    name::MechanismName,
+    nonce::Notation,
+    step::Step,
+    verifier::{Scheme, Verifier, cram_md5::CramMd5},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// CRAM-MD5. A listener can try passwords at leisure, and the server proves nothing.
+pub static CRAM_MD5: Mechanism = Mechanism {
+    name: MechanismName::new("CRAM-MD5"),
+    guarantees: Guarantees::NO_PLAINTEXT.and(Guarantees::NO_ANONYMOUS),
+    max_ssf: 0,
+    first: First::Server,
+    server,
+    client,
+};
+
+const MAX_CHALLENGE: usize = 1024;
+
+fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
+    let nonce = context.settings.nonces.next(Notation::MessageId)?;
+    let challenge = format!("<{nonce}@{}>", context.settings.host.name());
+    let sent = challenge.clone();
+    Ok(Step::challenge(challenge, move |response| {
+        let (login, digest) = parse(&context, response)?;
+        Ok(Step::ask_verifier(login.clone(), Scheme::CramMd5, move |found| {
+            let states = states(found);
+            let fits = states.as_ref().unwrap_or(&CramMd5::decoy()).digest(sent.as_bytes()).ct_eq(&digest);
+            match bool::from(fits) && states.is_some() {
+                true => context.finish(login, None, None),
+                false => Err(Failure::new(Reason::BadCredentials, "digest does not fit")),
+            }
+        }))
+    }))
+}
+
+/// `name SP digest`, split at the last blank: a name may hold some.
+fn parse(context: &Context, response: &[u8]) -> Result<(Login, [u8; 16]), Failure> {
+    let blank = response.iter().rposition(|octet| *octet == b' ').ok_or(Failure::malformed("no blank"))?;
+    let digest = hex::decode(&response[blank + 1..]);
+    let digest = digest.ok_or(Failure::malformed("digest is not 32 lower-case hexadecimal digits"))?;
+    Ok((context.login(&response[..blank])?, digest))
+}
+
+fn states(found: Option<Verifier>) -> Option<CramMd5> {
+    match found {
+        Some(Verifier::CramMd5(states)) => Some(states),
+        Some(Verifier::Plaintext(password)) => Some(CramMd5::derive(password.expose())),
+        _ => None,
+    }
+}
+
+fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
+    Ok(Response::then(None, move |challenge| {
+        if challenge.is_empty() || challenge.len() > MAX_CHALLENGE || challenge.contains(&0) {
+            return Err(Failure::malformed("challenge empty, too long or with a NUL"));
+        }
+        let mac = <Hmac<Md5> as KeyInit>::new_from_slice(credentials.password.expose());
+        let mac = mac.expect("HMAC takes a key of any length").chain_update(challenge);
+        let digest = hex::encode(mac.finalize().into_bytes().into());
+        Ok(Response::last([&credentials.login, &b" "[..], &digest].concat()))
+    }))
+}

@@ -1,0 +1,25 @@
+//! DIGEST-MD5 (RFC 2831; moved to historic by RFC 6331), initial authentication with qop `auth`.
+
+mod client;
+mod digest;
+mod directives;
+mod server;
+
+#[cfg(test)]
+pub(crate) use directives::Directives;
+
+use crate::{
+    guarantees::Guarantees,
+    mechanism::{First, Mechanism},
+    name::MechanismName,
+};
+
+/// DIGEST-MD5. A listener can try passwords at leisure.
+pub static DIGEST_MD5: Mechanism = Mechanism {
+    name: MechanismName::new("DIGEST-MD5"),
+    guarantees: Guarantees::NO_PLAINTEXT.and(Guarantees::NO_ANONYMOUS).and(Guarantees::MUTUAL_AUTH),
+    max_ssf: 0,
+    first: First::Either,
+    server: server::challenge,
+    client: client::begin,
+};

@@ -1,0 +1,69 @@
+//! The hashes (RFC 2831 section 2.1.2.1).
+
+use crate::{hex, verifier::digest_md5::Ha1};
+use md5::{Digest, Md5};
+use zeroize::Zeroizing;
+
+/// What both sides hash, as it went over the wire.
+pub(super) struct Hashed<'a> {
+    pub(super) nonce: &'a [u8],
+    pub(super) cnonce: &'a [u8],
+    pub(super) nc: &'a [u8],
+    pub(super) qop: &'a [u8],
+    pub(super) digest_uri: &'a [u8],
+}
+
+/// H(A1) in hexadecimal: what an exchange hangs on.
+pub(super) struct SessionKey(Zeroizing<[u8; 32]>);
+
+impl Hashed<'_> {
+    /// `authzid` is hashed where it was sent, also an empty one.
+    pub(super) fn session_key(&self, ha1: &Ha1, authzid: Option<&[u8]>) -> SessionKey {
+        let mut hash = Md5::new_with_prefix(ha1.0).chain_update(b":").chain_update(self.nonce);
+        hash = hash.chain_update(b":").chain_update(self.cnonce);
+        if let Some(authzid) = authzid {
+            hash = hash.chain_update(b":").chain_update(authzid);
+        }
+        SessionKey(Zeroizing::new(hex(hash)))
+    }
+
+    /// `response`: what the client proves itself with.
+    pub(super) fn response(&self, key: &SessionKey) -> [u8; 32] {
+        self.digest(key, b"AUTHENTICATE:")
+    }
+
+    /// `rspauth`: what the server proves itself with.
+    pub(super) fn rspauth(&self, key: &SessionKey) -> [u8; 32] {
+        self.digest(key, b":")
+    }
+
+    fn digest(&self, key: &SessionKey, method: &[u8]) -> [u8; 32] {
+        let a2 = hex(Md5::new_with_prefix(method).chain_update(self.digest_uri));
+        let parts = [&key.0[..], self.nonce, self.nc, self.cnonce, self.qop, &a2];
+        hex(Md5::new_with_prefix(&*Zeroizing::new(parts.join(&b':'))))
+    }
+}
+
+fn hex(hash: Md5) -> [u8; 32] {
+    hex::encode(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verifier::digest_md5::reading_of_the_rfc;
+
+    #[test]
+    fn example_of_rfc_2831_section_4() {
+        let hashed = Hashed {
+            nonce: b"OA6MG9tEQGm2hh",
+            cnonce: b"OA6MHXh6VqTrRk",
+            nc: b"00000001",
+            qop: b"auth",
+            digest_uri: b"imap/elwood.innosoft.com",
+        };
+        let key = hashed.session_key(&reading_of_the_rfc(b"chris", b"elwood.innosoft.com", b"secret"), None);
+        assert_eq!(&hashed.response(&key), b"d388dad90d4bbd760a152321f2143af7");
+        assert_eq!(&hashed.rspauth(&key), b"ea40f60335c427b5527b84dbabcdfffd");
+    }
+}

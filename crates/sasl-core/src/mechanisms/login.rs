@@ -1,0 +1,63 @@
+//! LOGIN (draft-murchison-sasl-login): the server asks twice, the client says its name and its password.
+
+use crate::{
+    client_step::Response,
+    failure::{Failure, Reason},
+    guarantees::Guarantees,
+    identity::MAX_NAME,
+    mechanism::{ClientContext, Context, First, MAX_PASSWORD, Mechanism},
+    name::MechanismName,
+    secret::Secret,
+    step::Step,
+};
+use std::sync::Arc;
+
+/// LOGIN. Withstands nothing: TLS must.
+pub static LOGIN: Mechanism = Mechanism {
+    name: MechanismName::new("LOGIN"),
+    guarantees: Guarantees::NO_ANONYMOUS.and(Guarantees::PASS_CREDENTIALS),
+    max_ssf: 0,
+    first: First::Either,
+    server,
+    client,
+};
+
+/// Some old clients look for exactly these words.
+const PROMPTS: [&str; 2] = ["Username:", "Password:"];
+
+/// An initial response is the name; an empty one is none.
+fn server(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure> {
+    match initial.filter(|name| !name.is_empty()) {
+        Some(name) => named(context, name),
+        None => Ok(Step::challenge(PROMPTS[0], move |name| named(context, name))),
+    }
+}
+
+/// The password is asked for whatever the name is: an empty one fails at the end, as a wrong one does.
+fn named(context: Arc<Context>, name: &[u8]) -> Result<Step, Failure> {
+    let name = field(name, MAX_NAME)?.to_vec();
+    Ok(Step::challenge(PROMPTS[1], move |password| {
+        let password = Secret::new(field(password, MAX_PASSWORD)?);
+        let no_user = |_| Failure::new(Reason::BadCredentials, "empty name");
+        let login = context.login(&name).map_err(no_user)?;
+        Ok(Step::ask_password(login.clone(), password, move |verdict| {
+            verdict.or_fail(Reason::BadCredentials)?;
+            context.finish(login, None, None)
+        }))
+    }))
+}
+
+fn field(text: &[u8], longest: usize) -> Result<&[u8], Failure> {
+    match text.len() > longest || text.contains(&0) {
+        true => Err(Failure::malformed("name or password too long or with a NUL")),
+        false => Ok(text),
+    }
+}
+
+/// Prompts are counted, not read: each server has its own. No initial response, for some servers ignore it.
+fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
+    Ok(Response::then(None, move |_| {
+        let name = credentials.login.to_vec();
+        Ok(Response::then(name, move |_| Ok(Response::last(credentials.password.expose().to_vec()))))
+    }))
+}

@@ -1,0 +1,14 @@
+//! The operating system's generator, the only source of nonces, salts and keys.
+
+use crate::failure::{Failure, Reason};
+use rand::{TryRng, rngs::SysRng};
+
+/// `N` unpredictable bytes.
+///
+/// # Errors
+/// [`Reason::Unavailable`] where the system gives no randomness.
+pub fn bytes<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| Failure::new(Reason::Unavailable, "no randomness"))?;
+    Ok(bytes)
+}

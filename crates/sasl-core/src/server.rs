@@ -1,0 +1,151 @@
+//! The server's side: what to offer, how to begin.
+
+use crate::{
+    channel::Channel,
+    failure::{Failure, Reason},
+    host::Host,
+    identity::Realm,
+    mechanism::{Context, First, Mechanism, Settings, SuccessData},
+    name::MechanismName,
+    nonce::Nonces,
+    policy::Policy,
+    step::{MAX_RESPONSE, Step},
+};
+use std::{fmt, sync::Arc};
+
+/// One per process and service; shared by every connection.
+pub struct Server {
+    mechanisms: Vec<&'static Mechanism>,
+    settings: Arc<Settings>,
+}
+
+/// What a [`Server`] is made of.
+pub struct ServerBuilder {
+    mechanisms: Vec<&'static Mechanism>,
+    settings: Settings,
+}
+
+impl Server {
+    /// A server of `mechanisms`, best first, for the service and host of `host`.
+    #[must_use]
+    pub fn builder(mechanisms: &[&'static Mechanism], host: Host) -> ServerBuilder {
+        let settings = Settings {
+            host,
+            policy: Policy::default(),
+            default_realm: None,
+            digest_realms: Vec::new(),
+            success_data: SuccessData::AsChallenge,
+            nonces: Nonces::from_system(),
+        };
+        ServerBuilder { mechanisms: mechanisms.to_vec(), settings }
+    }
+
+    /// What to offer on `channel`, in the order of the mechanisms that the server was given.
+    pub fn offer<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = MechanismName> + 'a {
+        let policy = &self.settings.policy;
+        self.mechanisms
+            .iter()
+            .filter(move |mechanism| mechanism.admitted_by(policy, channel).is_ok())
+            .map(|mechanism| mechanism.name)
+    }
+
+    /// Begins the exchange that the client chose, under the same test that [`Server::offer`] makes. `None` is not
+    /// `Some(b"")`: the first is no initial response, the second an empty one.
+    pub fn start(&self, channel: &Channel, name: &str, initial: Option<&[u8]>) -> Step {
+        self.try_start(channel, name, initial).unwrap_or_else(Step::from)
+    }
+
+    fn try_start(&self, channel: &Channel, name: &str, initial: Option<&[u8]>) -> Result<Step, Failure> {
+        let mechanism = self.find(name)?;
+        mechanism.admitted_by(&self.settings.policy, channel)?;
+        if initial.is_some_and(|initial| initial.len() > MAX_RESPONSE) {
+            return Err(Failure::malformed("initial response too long"));
+        }
+        let context = Arc::new(Context { settings: Arc::clone(&self.settings), mechanism: mechanism.name });
+        let begin = mechanism.server;
+        match (mechanism.first, initial) {
+            (First::Client, None) => Ok(Step::challenge("", move |response| begin(context, Some(response)))),
+            (First::Server, Some(_)) => Err(Failure::malformed("initial response where the server speaks first")),
+            (First::Client | First::Server | First::Either, initial) => begin(context, initial),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<&'static Mechanism, Failure> {
+        let name = MechanismName::parse(name);
+        let known = self.mechanisms.iter().find(|mechanism| Some(mechanism.name) == name);
+        known.copied().ok_or(Failure::new(Reason::NoMechanism, "unknown mechanism"))
+    }
+}
+
+impl ServerBuilder {
+    /// Puts `policy` in place of the default one.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.settings.policy = policy;
+        self
+    }
+
+    /// Keeps the mechanisms of `list` alone, in its order (cyrus' `mech_list`, sendmail's `AuthMechanisms`). Names are
+    /// compared without regard to case, unknown ones passed over.
+    #[must_use]
+    pub fn mech_list<'a>(mut self, list: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = |name: &str| {
+            let name = MechanismName::parse(name);
+            self.mechanisms.iter().copied().find(|mechanism| Some(mechanism.name) == name)
+        };
+        self.mechanisms = list.into_iter().filter_map(known).collect();
+        self
+    }
+
+    /// The realm of logins that name none (libsasl2's `user_realm`), and the one that DIGEST-MD5 offers. Without
+    /// it a login stays as it is, and DIGEST-MD5 offers the host's name.
+    #[must_use]
+    pub fn default_realm(mut self, realm: Realm) -> Self {
+        self.settings.default_realm = Some(realm);
+        self
+    }
+
+    /// Further realms for DIGEST-MD5 to offer.
+    #[must_use]
+    pub fn digest_realms(mut self, realms: impl IntoIterator<Item = Realm>) -> Self {
+        self.settings.digest_realms.extend(realms);
+        self
+    }
+
+    /// Says whether the protocol can carry data with a success; [`SuccessData::AsChallenge`] where nothing is said.
+    #[must_use]
+    pub fn success_data(mut self, success_data: SuccessData) -> Self {
+        self.settings.success_data = success_data;
+        self
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn build(mut self) -> Server {
+        let host = Realm::of_host(self.settings.host.name()).ok();
+        let own = self.settings.default_realm.clone().or(host);
+        self.settings.digest_realms.splice(0..0, own);
+        Server { mechanisms: self.mechanisms, settings: Arc::new(self.settings) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn recorded_nonce(mut self, nonce: &str) -> Self {
+        self.settings.nonces = Nonces::recorded(nonce);
+        self
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("mechanisms", &self.mechanisms).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("mechanisms", &self.mechanisms).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

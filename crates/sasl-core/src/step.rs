@@ -1,0 +1,276 @@
+//! What happens next on a server: something to tell the peer, or something to tell us.
+
+use crate::{
+    failure::{Failure, Reason},
+    identity::{Identity, Login},
+    secret::Secret,
+    verifier::{
+        Scheme, Verifier, Verifiers,
+        argon2id::{Argon2id, Memory},
+    },
+};
+use std::fmt;
+
+/// The outcome of one move. Match on it, or let a store answer: [`Step::answered_by`].
+#[derive(Debug)]
+#[must_use = "an exchange that is not carried on leaves the client waiting"]
+#[expect(clippy::exhaustive_enums, reason = "there is no third thing")]
+pub enum Step {
+    /// Tell the peer.
+    Reply(Reply),
+    /// Tell us.
+    Ask(Ask),
+}
+
+/// What to tell the peer.
+#[derive(Debug)]
+#[must_use = "the client waits for it"]
+#[expect(clippy::exhaustive_enums, reason = "RFC 4422 knows no fourth")]
+pub enum Reply {
+    /// Send the challenge; come back with the response.
+    Continue(Challenge),
+    /// The client is who it says.
+    Done(Success),
+    /// It is not, or we cannot tell.
+    Fail(Failure),
+}
+
+/// A fact that only the application has. Answer by the method of the one you are given.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "the exchange stands still until it is answered"]
+pub enum Ask {
+    /// Is this the user's password?
+    Password(AskPassword),
+    /// What verifier is kept for the user?
+    Verifier(AskVerifier),
+    /// May this user act as that one?
+    Proxy(AskProxy),
+}
+
+/// An answer to a yes-or-no question; the third value is not a no.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Verdict {
+    /// Yes.
+    Accept,
+    /// No.
+    Reject,
+    /// We cannot tell now.
+    Defer,
+}
+
+/// The longest response taken from a peer, in bytes before base64.
+pub const MAX_RESPONSE: usize = 64 * 1024;
+
+/// Bytes for the client, and the exchange that waits for its response.
+pub struct Challenge {
+    message: Vec<u8>,
+    rest: RestOfResponse,
+}
+
+/// An identity, and what the server still owes the client.
+#[derive(Debug)]
+pub struct Success {
+    identity: Identity,
+    data: Option<Vec<u8>>,
+}
+
+/// "Is this the user's password?"
+pub struct AskPassword {
+    login: Login,
+    password: Secret,
+    rest: Rest<Verdict>,
+}
+
+/// "What verifier is kept for the user?"
+pub struct AskVerifier {
+    login: Login,
+    scheme: Scheme,
+    rest: Rest<Option<Verifier>>,
+}
+
+/// "May this user act as that one?"
+pub struct AskProxy {
+    login: Login,
+    acts_as: Login,
+    rest: Rest<Verdict>,
+}
+
+/// The rest of an exchange, waiting for a response.
+type RestOfResponse = Box<dyn FnOnce(&[u8]) -> Result<Step, Failure> + Send>;
+
+/// The rest of an exchange, waiting for a `T`.
+type Rest<T> = Box<dyn FnOnce(T) -> Result<Step, Failure> + Send>;
+
+impl Challenge {
+    /// What to send, before base64. Empty is a message too.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// Carries on with what the client sent, after base64.
+    pub fn respond(self, response: &[u8]) -> Step {
+        if response.len() > MAX_RESPONSE {
+            return Failure::malformed("response too long").into();
+        }
+        (self.rest)(response).unwrap_or_else(Step::from)
+    }
+}
+
+impl Success {
+    /// Who came in.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Data to send along with the success, in protocols that can (RFC 4422 section 3.6).
+    #[must_use]
+    pub fn data(&self) -> Option<&[u8]> {
+        self.data.as_deref()
+    }
+}
+
+impl Ask {
+    /// Ends the exchange, whatever was asked: we cannot tell now.
+    pub fn defer(self) -> Step {
+        Failure::new(Reason::Unavailable, "a question was not answered").into()
+    }
+}
+
+impl AskPassword {
+    /// Who claims it.
+    #[must_use]
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// What they claim.
+    #[must_use]
+    pub fn password(&self) -> &Secret {
+        &self.password
+    }
+
+    /// Carries on with your verdict.
+    pub fn answer(self, verdict: Verdict) -> Step {
+        run(self.rest, verdict)
+    }
+
+    /// Checks the password against what is kept for the user, and carries on. `None`, for a user who is not
+    /// there, takes as long as argon2id does, and fails.
+    pub fn against(self, found: Option<&Verifiers>) -> Step {
+        let memory = &mut Memory::default();
+        let fits = match found {
+            Some(verifiers) => verifiers.check(self.password.expose(), memory),
+            None => Argon2id::decoy().check(self.password.expose(), memory) & false,
+        };
+        self.answer(if fits { Verdict::Accept } else { Verdict::Reject })
+    }
+}
+
+impl AskVerifier {
+    /// Whose.
+    #[must_use]
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Of which kind. [`Scheme::Plaintext`] serves for any.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Carries on with it; `None`, for a user without one, is challenged all the same.
+    pub fn answer(self, verifier: Option<Verifier>) -> Step {
+        run(self.rest, verifier)
+    }
+}
+
+impl AskProxy {
+    /// Who proved themself.
+    #[must_use]
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// As whom they want to act.
+    #[must_use]
+    pub fn acts_as(&self) -> &Login {
+        &self.acts_as
+    }
+
+    /// Carries on with your verdict.
+    pub fn answer(self, verdict: Verdict) -> Step {
+        run(self.rest, verdict)
+    }
+}
+
+/// How mechanisms make steps. Each takes the rest of the exchange as a closure.
+impl Step {
+    pub(crate) fn challenge<F>(message: impl Into<Vec<u8>>, rest: F) -> Self
+    where
+        F: FnOnce(&[u8]) -> Result<Self, Failure> + Send + 'static,
+    {
+        Self::Reply(Reply::Continue(Challenge { message: message.into(), rest: Box::new(rest) }))
+    }
+
+    pub(crate) fn ask_password<F>(login: Login, password: Secret, rest: F) -> Self
+    where
+        F: FnOnce(Verdict) -> Result<Self, Failure> + Send + 'static,
+    {
+        Self::Ask(Ask::Password(AskPassword { login, password, rest: Box::new(rest) }))
+    }
+
+    pub(crate) fn ask_verifier<F>(login: Login, scheme: Scheme, rest: F) -> Self
+    where
+        F: FnOnce(Option<Verifier>) -> Result<Self, Failure> + Send + 'static,
+    {
+        Self::Ask(Ask::Verifier(AskVerifier { login, scheme, rest: Box::new(rest) }))
+    }
+
+    pub(crate) fn ask_proxy<F>(login: Login, acts_as: Login, rest: F) -> Self
+    where
+        F: FnOnce(Verdict) -> Result<Self, Failure> + Send + 'static,
+    {
+        Self::Ask(Ask::Proxy(AskProxy { login, acts_as, rest: Box::new(rest) }))
+    }
+
+    pub(crate) fn done(identity: Identity, data: Option<Vec<u8>>) -> Self {
+        Self::Reply(Reply::Done(Success { identity, data }))
+    }
+}
+
+impl Verdict {
+    /// Goes on where the verdict is a yes.
+    pub(crate) fn or_fail(self, no: Reason) -> Result<(), Failure> {
+        match self {
+            Self::Accept => Ok(()),
+            Self::Reject => Err(Failure::new(no, "rejected")),
+            Self::Defer => Err(Failure::new(Reason::Unavailable, "no verdict")),
+        }
+    }
+}
+
+impl From<Failure> for Step {
+    fn from(failure: Failure) -> Self {
+        Self::Reply(Reply::Fail(failure))
+    }
+}
+
+fn run<T>(rest: Rest<T>, input: T) -> Step {
+    rest(input).unwrap_or_else(Step::from)
+}
+
+macro_rules! debug_by_name {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+debug_by_name!(Challenge, AskPassword, AskVerifier, AskProxy);

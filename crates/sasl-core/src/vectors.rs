@@ -1,0 +1,214 @@
+//! Every recorded exchange of the mechanisms we have, replayed against both our halves.
+//!
+//! `testdata/vectors.json` says who recorded what. Where the peer's verdict is not the one we want, the vector's
+//! `expect` says ours.
+
+mod client;
+mod server;
+
+use crate::{
+    auth_param::AuthParam,
+    catalogue,
+    channel::Channel,
+    client::Client,
+    credentials::Credentials,
+    guarantees::Guarantees,
+    hex,
+    host::Host,
+    policy::Policy,
+    secret::Secret,
+    server::Server,
+    verifier::{
+        Verifier,
+        cram_md5::CramMd5,
+        digest_md5::{DigestMd5, readings},
+        scram::{Hash, Scram},
+    },
+    xtext,
+};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde_json::Value;
+use std::sync::LazyLock;
+
+static VECTORS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../testdata/vectors.json")).expect("the vectors are JSON"));
+
+/// Exchanges of our mechanisms, but for those that agreed on a security layer.
+fn exchanges() -> impl Iterator<Item = Exchange> {
+    VECTORS["vectors"].as_array().unwrap().iter().map(Exchange).filter(|exchange| {
+        let ours = catalogue::STANDARD.iter().any(|mechanism| mechanism.name.as_str() == exchange.mechanism());
+        ours && exchange.0["layer"].is_null() && exchange.0["layer_cases"].is_null()
+    })
+}
+
+/// One recorded exchange.
+#[derive(Clone, Copy)]
+struct Exchange(&'static Value);
+
+impl Exchange {
+    fn id(self) -> &'static str {
+        self.0["id"].as_str().unwrap()
+    }
+
+    fn mechanism(self) -> &'static str {
+        self.0["mechanism"].as_str().unwrap()
+    }
+
+    /// A parameter, also one whose bytes are no clean UTF-8.
+    fn param(self, name: &str) -> Option<Vec<u8>> {
+        let params = &self.0["params"];
+        let raw = params[format!("{name}_b64")].as_str().map(|text| BASE64.decode(text).unwrap());
+        raw.or_else(|| params[name].as_str().map(|text| text.as_bytes().to_vec()))
+    }
+
+    fn text(self, name: &str) -> Option<String> {
+        self.param(name).map(|text| String::from_utf8(text).unwrap())
+    }
+
+    fn host(self) -> Host {
+        Host::new(
+            &self.text("service").unwrap_or("smtp".into()),
+            &self.text("host").unwrap_or("mail.example.com".into()),
+        )
+    }
+
+    /// Each message: from whom, as what, and the bytes.
+    fn messages(self) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+        let message = |message: &'static Value| {
+            let text = |name: &str| message[name].as_str().unwrap();
+            (text("from"), text("as"), BASE64.decode(text("b64")).unwrap())
+        };
+        self.0["exchange"].as_array().unwrap().iter().map(message).collect()
+    }
+
+    fn expect(self) -> Option<&'static str> {
+        self.0["expect"].as_str()
+    }
+
+    fn succeeded(self) -> bool {
+        self.0["outcome"] == "success"
+    }
+}
+
+fn strings(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
+fn number(value: &Value) -> u32 {
+    u32::try_from(value.as_u64().unwrap()).unwrap()
+}
+
+fn ours(list: Vec<&str>) -> Vec<&str> {
+    list.into_iter()
+        .filter(|name| catalogue::STANDARD.iter().any(|mechanism| mechanism.name.as_str() == *name))
+        .collect()
+}
+
+fn guarantees(flags: u32) -> Guarantees {
+    let all = [
+        Guarantees::NO_PLAINTEXT,
+        Guarantees::NO_ACTIVE,
+        Guarantees::NO_DICTIONARY,
+        Guarantees::FORWARD_SECRECY,
+        Guarantees::NO_ANONYMOUS,
+        Guarantees::PASS_CREDENTIALS,
+        Guarantees::MUTUAL_AUTH,
+    ];
+    let set = all.into_iter().enumerate().filter(|(bit, _)| flags & (1 << bit) != 0);
+    set.fold(Guarantees::NONE, |set, (_, flag)| set | flag)
+}
+
+#[test]
+fn the_lists_that_libsasl2_offers() {
+    let mut compared = 0;
+    for row in VECTORS["listmech_cyrus_server"].as_array().unwrap() {
+        let [min, max, external] = ["min_ssf", "max_ssf", "external_ssf"].map(|name| number(&row[name]));
+        if !row["options"]["flags"].is_null() || !row["options"]["cb"].is_null() {
+            continue; // what a proxy or a channel binding needs, we do not have yet
+        }
+        let policy = Policy::default().demanding(guarantees(number(&row["security_flags"]))).with_strength(min, max);
+        let builder = Server::builder(catalogue::STANDARD, Host::new("smtp", "mail.example.com")).policy(policy);
+        let server = match row["options"]["mech_list"].as_str() {
+            Some(list) => builder.mech_list(list.split(' ')).build(),
+            None => builder.build(),
+        };
+        let offer: Vec<_> = server.offer(&Channel::tls(external)).map(|name| name.to_string()).collect();
+        let layer_needed = min > external;
+        let expected = if layer_needed { vec![] } else { ours(strings(&row["list"])) };
+        assert_eq!(offer, expected, "{}", row["case"]);
+        compared += 1;
+    }
+    assert_eq!(compared, 23);
+}
+
+#[test]
+fn the_mechanisms_that_a_libsasl2_client_chooses() {
+    let credentials = Credentials::new("user", Secret::new("pencil"));
+    let client = Client::new(catalogue::STANDARD, Host::new("smtp", "mail.example.com"), credentials);
+    let client = client.with_policy(Policy::default().demanding(Guarantees::NONE));
+    for row in VECTORS["client_choice_cyrus"].as_array().unwrap() {
+        let Some(chosen) = row["chosen"].as_str().filter(|name| !ours(vec![name]).is_empty()) else { continue };
+        assert_eq!(
+            client.choose(&Channel::plain(), strings(&row["offered"])).unwrap().as_str(),
+            chosen,
+            "{}",
+            row["case"]
+        );
+    }
+}
+
+#[test]
+fn xtext_as_rfc_3461_has_it() {
+    let octets = |row: &Value, name: &str| row[name].as_str().map(|text| BASE64.decode(text).unwrap());
+    for row in VECTORS["xtext"]["encode"].as_array().unwrap() {
+        assert_eq!(xtext::encode(&octets(row, "plain_b64").unwrap()), row["rfc_xtext"].as_str().unwrap());
+    }
+    for row in VECTORS["xtext"]["decode"].as_array().unwrap() {
+        let text = row["xtext"].as_str().unwrap();
+        assert_eq!(xtext::decode(text.as_bytes()), octets(row, "plain_b64"), "{text}");
+    }
+    assert_eq!(AuthParam::parse(b"+00"), None, "a NUL is no part of a mailbox");
+}
+
+#[test]
+fn verifiers_as_other_programs_derive_them() {
+    let mut compared = 0;
+    for row in VECTORS["secrets"].as_array().unwrap() {
+        let text = |name: &str| row[name].as_str().unwrap();
+        compared += 1;
+        match text("kind") {
+            "cram-md5-states" => {
+                let states = CramMd5::derive(text("password").as_bytes());
+                assert_eq!(states.to_text().expose(), format!("{{CRAM-MD5}}{}", text("dovecot_hex")).as_bytes());
+                let digest = states.digest(row["check"]["challenge"].as_str().unwrap().as_bytes());
+                assert_eq!(hex::text(digest), row["check"]["digest"].as_str().unwrap());
+            }
+            "digest-md5-ha1" => {
+                let made = readings(text("user").as_bytes(), text("realm").as_bytes(), text("password").as_bytes());
+                let made: Vec<_> = made.iter().map(|ha1| hex::text(ha1.0)).collect();
+                for reading in
+                    ["ha1_rfc2831_per_field_latin1_hex", "ha1_raw_utf8_hex", "ha1_gsasl_password_only_latin1_hex"]
+                {
+                    assert!(made.iter().any(|made| made == text(reading)), "{row}");
+                }
+            }
+            "scram-verifier" => {
+                let hash = match text("mechanism") {
+                    "SCRAM-SHA-1" => Hash::Sha1,
+                    "SCRAM-SHA-256" => Hash::Sha256,
+                    _ => Hash::Sha512,
+                };
+                let salt = BASE64.decode(text("salt_b64")).unwrap();
+                let made = Scram::derive_with(hash, text("password").as_bytes(), &salt, number(&row["iterations"]));
+                assert_eq!(made.to_text().expose(), text("cyrus_authPassword").as_bytes());
+            }
+            "argon2id" => {
+                let verifier = Verifier::from_text(text("phc").as_bytes()).unwrap();
+                assert!(verifier.check(text("password").as_bytes(), &mut Default::default()));
+            }
+            _ => compared -= 1,
+        }
+    }
+    assert!(compared >= 15, "{compared} compared");
+    assert!(DigestMd5::from_text("{DIGEST-MD5}").is_err());
+}

@@ -1,0 +1,164 @@
+//! Whether a password is the user's.
+
+use crate::{cache::Cache, database::Database, log::Level, pool::Pool};
+use sasl_core::{
+    secret::Secret,
+    verifier::{Verifier, Verifiers, argon2id::Argon2id},
+};
+use sasl_wire::saslauthd::Request;
+use sasldb::{
+    name::Name,
+    record::{Stamp, Status},
+};
+use std::borrow::Cow;
+use tokio::sync::oneshot;
+
+/// What a check ends in, for the client by the verdict alone and for the log with the rest.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "made in several places")]
+pub struct Outcome {
+    /// Whether the client hears `OK`.
+    pub accepted: bool,
+    /// Why, in the words of the log.
+    pub reason: &'static str,
+    /// How the log should take it: an error is ours, not the client's.
+    pub level: Level,
+}
+
+/// Known now, or once the password has been hashed.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Check {
+    /// Known now.
+    Done(Outcome),
+    /// To be awaited; then [`Checker::finish`] has the outcome.
+    Pending(Pending),
+}
+
+/// A check that a thread of the pool is at.
+#[derive(Debug)]
+pub struct Pending {
+    answer: oneshot::Receiver<bool>,
+    stamp: Option<Stamp>,
+    password: Secret,
+    failure: &'static str,
+}
+
+/// Whether a request's login is combined with its realm: `-r`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Combine {
+    /// The login is looked up as it came.
+    No,
+    /// Where there is a realm, `login@realm` is looked up.
+    LoginAndRealm,
+}
+
+/// Checks passwords against the database.
+#[derive(Debug)]
+pub struct Checker {
+    /// The users.
+    pub database: Database,
+    cache: Option<Cache>,
+    pool: Pool,
+    combine: Combine,
+    /// Where requests without a realm are looked up.
+    pub realm: Vec<u8>,
+}
+
+impl Outcome {
+    const ACCEPTED: Self = Self { accepted: true, reason: "password", level: Level::Info };
+    const CACHED: Self = Self { accepted: true, reason: "password, cached", level: Level::Info };
+
+    /// The client's fault.
+    #[must_use]
+    pub const fn refused(reason: &'static str) -> Self {
+        Self { accepted: false, reason, level: Level::Info }
+    }
+
+    /// Our fault.
+    #[must_use]
+    pub const fn deferred(reason: &'static str) -> Self {
+        Self { accepted: false, reason, level: Level::Error }
+    }
+}
+
+impl Checker {
+    /// Checks against `database`; remembers in `cache`, if there is one; hashes in `pool`.
+    #[must_use]
+    pub fn new(database: Database, cache: Option<Cache>, pool: Pool, combine: Combine, realm: Vec<u8>) -> Self {
+        Self { database, cache, pool, combine, realm }
+    }
+
+    /// Begins to check a request.
+    pub fn check(&mut self, request: &Request<'_>) -> Check {
+        self.try_check(request).unwrap_or_else(Check::Done)
+    }
+
+    fn try_check(&mut self, request: &Request<'_>) -> Result<Check, Outcome> {
+        let login = login(request, self.combine);
+        let realm = if request.realm.is_empty() { &self.realm } else { request.realm };
+        let name = Name::new(&login, realm).map_err(|_| Outcome::refused("no possible name"))?;
+        let stamp = self.database.stamp(name).map_err(|_| Outcome::deferred("database unavailable"))?;
+        if let (Some(cache), Some(stamp)) = (&self.cache, stamp)
+            && cache.knows(stamp, request.password)
+        {
+            return Ok(Check::Done(Outcome::CACHED));
+        }
+        let record = match stamp {
+            Some(_) => self.database.get(name).map_err(|_| Outcome::deferred("database unavailable"))?,
+            None => None,
+        };
+        let (verifiers, stamp, failure) = match record {
+            Some(record) if record.status() == Status::Enabled => {
+                (record.verifiers().clone(), Some(record.stamp()), "wrong password")
+            }
+            Some(_) => (decoy(), None, "disabled user"),
+            None => (decoy(), None, "unknown user"),
+        };
+        let password = Secret::new(request.password);
+        let answer = self.pool.check(verifiers, password.clone()).map_err(|_| Outcome::deferred("too many checks"))?;
+        Ok(Check::Pending(Pending { answer, stamp, password, failure }))
+    }
+
+    /// What is to be done once a second.
+    pub fn tick(&mut self) {
+        self.database.refresh();
+        if let Some(cache) = &mut self.cache {
+            cache.tick();
+        }
+    }
+
+    /// Remembers a password that was right, and gives the outcome.
+    pub fn finish(&mut self, pending: &Pending, fits: Option<bool>) -> Outcome {
+        match (fits, pending.stamp) {
+            (Some(true), Some(stamp)) => {
+                if let Some(cache) = &mut self.cache {
+                    cache.learn(stamp, pending.password.expose());
+                }
+                Outcome::ACCEPTED
+            }
+            (Some(_), _) => Outcome::refused(pending.failure),
+            (None, _) => Outcome::deferred("check abandoned"),
+        }
+    }
+}
+
+impl Pending {
+    /// Waits for the thread. `None` where there is no answer to come.
+    pub async fn answer(&mut self) -> Option<bool> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+fn login<'a>(request: &Request<'a>, combine: Combine) -> Cow<'a, [u8]> {
+    match combine {
+        Combine::LoginAndRealm if !request.realm.is_empty() => [request.login, b"@", request.realm].concat().into(),
+        Combine::LoginAndRealm | Combine::No => request.login.into(),
+    }
+}
+
+/// What a user who is not there, or not enabled, is checked against: it costs what a password costs.
+fn decoy() -> Verifiers {
+    [Verifier::Argon2id(Argon2id::decoy())].into_iter().collect()
+}

@@ -1,0 +1,105 @@
+//! The flags of saslauthd, as they are typed.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::ffi::OsString;
+
+/// The command, from which help, man page and completions are made.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("saslauthd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Checks passwords for the clients of Cyrus SASL")
+        .override_usage("saslauthd -a MECHANISM [options]")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(flags_of_the_original())
+        .args(flags_of_ours())
+        .arg(Arg::new("operands").num_args(..).hide(true).help("Ignored, as in the original"))
+}
+
+fn flags_of_the_original() -> [Arg; 14] {
+    [
+        value("mechanism", 'a', "MECHANISM", "Check passwords by this mechanism: sasldb"),
+        switch("cache", 'c', "Remember right passwords; on unless --no-cache is given"),
+        switch("debug", 'd', "Stay in the foreground, and log to standard error as well as to syslog, debug lines too"),
+        switch("foreground", 'f', "Stay in the foreground"),
+        switch("help", 'h', "Show this on standard error").long("help"),
+        switch("no-lock", 'l', "Accepted, and of no effect: there is no accept lock"),
+        value("directory", 'm', "DIRECTORY", "The run directory: socket mux and saslauthd.pid")
+            .default_value("/var/run/saslauthd"),
+        value("threads", 'n', "COUNT", "How many passwords are hashed at once; 0 is one a core").default_value("0"),
+        value("option", 'O', "OPTION", "Option of the mechanism; for sasldb the database (default /etc/sasldb2)"),
+        switch("combine", 'r', "Look up login@realm where a request has a realm"),
+        value("cache-size", 's', "KILOBYTES", "Bound of the cache's memory").default_value("8960"),
+        value("cache-life", 't', "SECONDS", "How long a password is remembered").default_value("28800"),
+        switch("version", 'v', "Show version and mechanisms on standard error"),
+        switch("verbose", 'V', "Log debug lines"),
+    ]
+}
+
+fn flags_of_ours() -> [Arg; 5] {
+    [
+        Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
+        long_value("deadline", "SECONDS", "How long a client may take to send its request").default_value("10"),
+        long_value("socket-mode", "OCTAL", "Mode of the socket; the run directory's own mode protects it too")
+            .default_value("0777"),
+        long_value("socket-group", "GROUP", "Group of the socket"),
+        Arg::new("detached").long("detached").action(ArgAction::SetTrue).hide(true),
+    ]
+}
+
+/// Takes the word behind it whatever it looks like, as getopt does.
+fn value(name: &'static str, short: char, what: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).short(short).value_name(what).allow_hyphen_values(true).help(help)
+}
+
+fn long_value(name: &'static str, what: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(what).help(help)
+}
+
+fn switch(name: &'static str, short: char, help: &'static str) -> Arg {
+    Arg::new(name).short(short).action(ArgAction::SetTrue).help(help)
+}
+
+/// Reads the words of a command line, the program's name first.
+///
+/// # Errors
+/// What clap says of words that make no sense.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
+    let repeatable = ["cache", "debug", "foreground", "help", "no-lock", "combine", "version", "verbose"];
+    let command =
+        repeatable.iter().fold(command(), |command, name| command.mut_arg(name, |arg| arg.overrides_with(name)));
+    command.try_get_matches_from(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(line: &str) -> Result<ArgMatches, clap::Error> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_administrators_type() {
+        let debian = typed("saslauthd -a sasldb -c -m /var/run/saslauthd -n 5").unwrap();
+        assert_eq!(debian.get_one::<String>("mechanism").unwrap(), "sasldb");
+        assert!(debian.get_flag("cache") && !debian.get_flag("debug"));
+        assert!(typed("saslauthd -dda sasldb operand").unwrap().get_flag("debug"));
+        assert_eq!(typed("saslauthd -n -1").unwrap().get_one::<String>("threads").unwrap(), "-1");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in
+            ["saslauthd -H", "saslauthd -a", "saslauthd -a sasldb -a sasldb", "saslauthd --nonsense", "saslauthd -T"]
+        {
+            assert!(typed(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The daemon from its first line to its last.
+
+use crate::{
+    cache::Cache,
+    check::Checker,
+    database::Database,
+    detach::{launch, leave_session, report_ready},
+    exit::{FAILED, Failure, RUNNING},
+    listener::Listener,
+    log::{Level, Log},
+    pool::{LONGEST_QUEUE, Pool},
+    run_directory::RunDirectory,
+    session::Service,
+    settings::{Place, Settings, Task, decide},
+};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use sasldb::{private::keep_memory_private, users::realm_of_this_host};
+use std::{env, ffi::OsString, io, os::unix::net::UnixListener, process::ExitCode, rc::Rc, time::Duration};
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+    task::LocalSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+/// How long requests in flight may take when the daemon is told to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Descriptors for everything but connections.
+const OTHER_FILES: u64 = 24;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words: Vec<OsString> = env::args_os().collect();
+    match act(&words) {
+        Ok(code) => code,
+        Err(failure) => failure.report("saslauthd"),
+    }
+}
+
+fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
+    match decide(words.iter().cloned())? {
+        Task::Say(text) => eprintln!("{text}"),
+        Task::Print(text) => print(&text),
+        Task::Serve(settings) if settings.place == Place::Background => return launch(words.iter().cloned()),
+        Task::Serve(settings) => serve(&settings)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "it was asked for")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+/// Sets everything up, serves, and cleans up.
+fn serve(settings: &Settings) -> Result<(), Failure> {
+    keep_memory_private();
+    if settings.place == Place::Detached {
+        leave_session();
+    }
+    let directory =
+        RunDirectory::claim(&settings.directory).map_err(|failure| as_the_original_ends(settings, failure))?;
+    let log = Rc::new(Log::new(settings.log, settings.verbose));
+    let checker = checker(settings, &log)?;
+    let most_open = usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(1);
+    let service = Service::new(checker, Rc::clone(&log), settings.deadline, most_open);
+    let socket = directory.listen(settings.socket_mode, settings.socket_group).inspect_err(|_| remove_pid_file())?;
+    log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
+    let served = start(settings, &directory, socket, &service);
+    log.write(Level::Info, "ended");
+    directory.release();
+    served.map_err(|error| Failure::new(format!("serving: {error}")))
+}
+
+/// Where the socket cannot be had, no pid file stays behind. It is in the working directory.
+fn remove_pid_file() {
+    let _ = std::fs::remove_file("saslauthd.pid");
+}
+
+/// With `-d`, a second instance is a failure like any other.
+fn as_the_original_ends(settings: &Settings, failure: Failure) -> Failure {
+    match settings.place {
+        Place::Foreground if failure.status() == RUNNING => failure.with_status(FAILED),
+        _ => failure,
+    }
+}
+
+fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
+    let failed = |what: &'static str| move |error: &dyn std::fmt::Display| Failure::new(format!("{what}: {error}"));
+    let cache = settings.cache.map(|(bytes, life)| Cache::new(bytes, life)).transpose();
+    let cache = cache.map_err(|failure| failed("cache")(&failure.cause()))?;
+    let pool = Pool::new(settings.threads).map_err(|error| failed("threads")(&error))?;
+    let database = Database::new(settings.databases.clone(), Rc::clone(log));
+    let details = (settings.threads, LONGEST_QUEUE, cache.is_some());
+    log.write(Level::Debug, format_args!("threads, longest queue, cache: {details:?}"));
+    Ok(Checker::new(database, cache, pool, settings.combine, realm(log)))
+}
+
+/// Raises the number of files that may be open to what is allowed, and gives it.
+fn raise_open_files() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    }
+}
+
+/// Where requests without a realm are looked up. A host without a name has users without a realm.
+fn realm(log: &Log) -> Vec<u8> {
+    match realm_of_this_host() {
+        Ok(realm) => realm.as_bytes().to_vec(),
+        Err(error) => {
+            log.write(Level::Warning, error);
+            Vec::new()
+        }
+    }
+}
+
+/// One thread serves all: what takes long is elsewhere.
+fn start(settings: &Settings, directory: &RunDirectory, socket: UnixListener, service: &Rc<Service>) -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let listener = Listener::new(socket)?;
+        if settings.place == Place::Detached {
+            report_ready()?;
+        }
+        run(listener, directory, service).await
+    })
+}
+
+async fn run(mut listener: Listener, directory: &RunDirectory, service: &Rc<Service>) -> io::Result<()> {
+    let [mut terminate, mut interrupt, mut hang_up] =
+        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let ended = loop {
+        tokio::select! {
+            served = listener.serve(service) => break served,
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
+            _ = hang_up.recv() => service.reload(realm_of_this_host().map(|realm| realm.as_bytes().to_vec()).unwrap_or_default()),
+            _ = second.tick() => service.tick(),
+        }
+    };
+    directory.remove_socket();
+    listener.serve_the_rest(service);
+    let _ = timeout(DRAIN, service.drained()).await;
+    ended
+}

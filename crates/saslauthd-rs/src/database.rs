@@ -1,0 +1,126 @@
+//! The store that passwords are checked against, as a daemon holds it: opened when it is there, opened again when
+//! it was replaced, let go of when it fills memory.
+
+use crate::log::{Level, Log};
+use sasldb::{
+    error::Error,
+    location::{Access, Location},
+    name::Name,
+    open::open,
+    record::{Record, Stamp},
+    store::Store,
+};
+use std::{fs, rc::Rc};
+
+/// Above so much memory mapped from files, the store is opened anew: its pages then belong to the system alone.
+const MOST_MAPPED: u64 = 16 * 1024 * 1024;
+
+/// The store, wherever it is now.
+pub struct Database {
+    /// In the order in which they are tried; the first that exists is the one.
+    places: Vec<Location>,
+    open: Option<(Location, Box<dyn Store>)>,
+    /// What went wrong last: it is logged when it is new.
+    trouble: String,
+    log: Rc<Log>,
+}
+
+impl Database {
+    /// The store at the first of `places` where one is. There need not be one yet.
+    #[must_use]
+    pub fn new(places: Vec<Location>, log: Rc<Log>) -> Self {
+        let mut database = Self { places, open: None, trouble: String::new(), log };
+        let opened = database.reopen();
+        let _ = database.note(opened);
+        database
+    }
+
+    /// As [`Store::stamp`].
+    ///
+    /// # Errors
+    /// Where there is no store, or it cannot be read.
+    pub fn stamp(&mut self, name: Name<'_>) -> Result<Option<Stamp>, Error> {
+        let stamp = self.store().and_then(|store| store.stamp(name));
+        self.note(stamp)
+    }
+
+    /// As [`Store::get`].
+    ///
+    /// # Errors
+    /// Where there is no store, or it cannot be read.
+    pub fn get(&mut self, name: Name<'_>) -> Result<Option<Record>, Error> {
+        let record = self.store().and_then(|store| store.get(name));
+        self.note(record)
+    }
+
+    /// Looks whether the store is still the one that is open, and small in memory. Call it once a second.
+    pub fn refresh(&mut self) {
+        let current =
+            self.open.as_ref().is_some_and(|(location, store)| *location == *self.place() && store.is_current());
+        if self.open.is_some() && (!current || mapped() > MOST_MAPPED) {
+            let reopened = self.reopen();
+            let _ = self.note(reopened);
+        }
+    }
+
+    /// Opens the store that is there now. LMDB will not have one file open twice, so the old one goes first.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be opened.
+    pub fn reopen(&mut self) -> Result<(), Error> {
+        let before = self.open.take().map(|(location, _)| location);
+        let place = self.place().clone();
+        let store = open(&place, Access::Read)?;
+        if before.as_ref() != Some(&place) {
+            self.log.write(Level::Info, format_args!("database is {place}"));
+            for warning in store.warnings() {
+                self.log.write(Level::Warning, warning);
+            }
+            if let Some(wanted) = self.places.first().filter(|wanted| **wanted != place) {
+                self.log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
+            }
+        }
+        self.open = Some((place, store));
+        Ok(())
+    }
+
+    fn store(&mut self) -> Result<&dyn Store, Error> {
+        if self.open.is_none() {
+            self.reopen()?;
+        }
+        Ok(&*self.open.as_ref().expect("it was just opened").1)
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        match &result {
+            Ok(_) if self.trouble.is_empty() => {}
+            Ok(_) => self.trouble.clear(),
+            Err(error) => {
+                let text = error.to_string();
+                if text != self.trouble {
+                    self.log.write(Level::Error, &text);
+                    self.trouble = text;
+                }
+            }
+        }
+        result
+    }
+
+    fn place(&self) -> &Location {
+        let there = self.places.iter().find(|place| place.exists());
+        there.or(self.places.first()).expect("there is always a default place")
+    }
+}
+
+/// Bytes of files that are in this process's memory.
+fn mapped() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(2).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("places", &self.places).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! The run directory: one instance at a time, its pid file and its socket.
+
+use crate::exit::{Failure, RUNNING};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, fcntl},
+    libc,
+    sys::{
+        socket::{Backlog, listen},
+        stat::{Mode, umask},
+    },
+    unistd::{Gid, chdir, fchownat, getpid},
+};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::{
+        fd::AsFd,
+        unix::{
+            fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt},
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+/// A run directory that is ours. The process works in it, so that its files are found whatever happens to its path.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    /// Holds the lock for as long as we live.
+    _pid_file: File,
+}
+
+const PID_FILE: &str = "saslauthd.pid";
+const SOCKET: &str = "mux";
+
+/// How long a socket's path may be: what `sockaddr_un` holds, with its NUL.
+const LONGEST_PATH: usize = 107;
+
+/// Connections that may wait to be accepted; the system may allow less.
+const BACKLOG: i32 = 4096;
+
+impl RunDirectory {
+    /// Makes the directory if there is none, goes there, and claims it.
+    ///
+    /// # Errors
+    /// With [`RUNNING`] where another instance runs; that one is left alone.
+    pub fn claim(path: &Path) -> Result<Self, Failure> {
+        if path.join(SOCKET).as_os_str().len() > LONGEST_PATH {
+            return Err(Failure::new(format!(
+                "{}: path of the socket is too long: {LONGEST_PATH} bytes at most",
+                path.display()
+            )));
+        }
+        make(path)?;
+        chdir(path).map_err(|error| trouble(path, "could not chdir to", error.into()))?;
+        umask(Mode::from_bits_truncate(0o077));
+        let pid_file = lock(path)?;
+        Ok(Self { path: path.into(), _pid_file: pid_file })
+    }
+
+    /// Listens on the socket. It appears under its name only when it has its mode and its group.
+    ///
+    /// # Errors
+    /// Where something else has the name.
+    pub fn listen(&self, mode: u32, group: Option<Gid>) -> Result<UnixListener, Failure> {
+        let failed = |what| move |error: io::Error| trouble(&self.path.join(SOCKET), what, error);
+        self.remove_stale_socket()?;
+        let name = format!("{SOCKET}.{}", getpid());
+        let listener = UnixListener::bind(&name).map_err(failed("could not bind"))?;
+        let named = || -> io::Result<()> {
+            fchownat(nix::fcntl::AT_FDCWD, name.as_str(), None, group, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            fs::set_permissions(&name, Permissions::from_mode(mode))?;
+            listen(&listener, Backlog::new(BACKLOG)?)?;
+            fs::rename(&name, SOCKET)
+        };
+        if let Err(error) = named() {
+            let _ = fs::remove_file(&name);
+            return Err(failed("could not set up socket")(error));
+        }
+        Ok(listener)
+    }
+
+    /// Removes the socket: nobody new comes.
+    pub fn remove_socket(&self) {
+        let _ = fs::remove_file(SOCKET);
+    }
+
+    /// Removes the pid file, at the very end.
+    pub fn release(self) {
+        let _ = fs::remove_file(PID_FILE);
+    }
+
+    /// Removes a socket that nobody listens on. Anything else of that name is not ours to remove.
+    fn remove_stale_socket(&self) -> Result<(), Failure> {
+        let refuse = |what: &str| Err(Failure::new(format!("{}: {what}", self.path.join(SOCKET).display())));
+        match fs::symlink_metadata(SOCKET) {
+            Err(_) => Ok(()),
+            Ok(metadata) if !metadata.file_type().is_socket() => refuse("is no socket, and in the way of one"),
+            Ok(_) if UnixStream::connect(SOCKET).is_ok() => refuse("somebody listens on it already"),
+            Ok(_) => {
+                fs::remove_file(SOCKET).map_err(|error| trouble(&self.path.join(SOCKET), "could not remove", error))
+            }
+        }
+    }
+}
+
+fn make(path: &Path) -> Result<(), Failure> {
+    match DirBuilder::new().mode(0o755).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(trouble(path, "can not mkdir", error)),
+    }
+}
+
+/// The lock is the one that the original takes, so that neither starts beside the other.
+fn lock(directory: &Path) -> Result<File, Failure> {
+    let path = directory.join(PID_FILE);
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    let mut file = options.open(PID_FILE).map_err(|error| trouble(&path, "could not open pid file", error))?;
+    #[expect(clippy::cast_possible_truncation, reason = "small constants of the system")]
+    let (l_type, l_whence) = (libc::F_WRLCK as _, libc::SEEK_SET as _);
+    let whole = libc::flock { l_type, l_whence, l_start: 0, l_len: 0, l_pid: 0 };
+    match fcntl(file.as_fd(), FcntlArg::F_SETLK(&whole)) {
+        Ok(_) => {}
+        Err(Errno::EAGAIN | Errno::EACCES) => {
+            let text = format!("Another instance of saslauthd is currently running\n{}: locked", path.display());
+            return Err(Failure::new(text).with_status(RUNNING));
+        }
+        Err(error) => return Err(trouble(&path, "could not lock pid file", error.into())),
+    }
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", getpid()));
+    written.map_err(|error| trouble(&path, "could not write pid file", error))?;
+    Ok(file)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made by map_err")]
+fn trouble(path: &Path, what: &str, error: io::Error) -> Failure {
+    Failure::new(format!("{what}: {}: {error}", path.display()))
+}

@@ -1,0 +1,194 @@
+//! The default store: one LMDB file, shared by any number of processes.
+
+mod environment;
+mod file;
+
+use crate::{
+    error::{Error, Kind},
+    location::Access,
+    name::Name,
+    record::{Record, Stamp, key},
+    store::{Change, Store, Warning},
+};
+use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
+use sasl_core::{random, secret::Secret};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+/// An open file.
+pub(crate) struct Lmdb {
+    path: PathBuf,
+    identity: file::Identity,
+    environment: Env<WithTls>,
+    records: Database<'static, Bytes, Bytes>,
+}
+
+/// Where the store keeps what is its own: the version of the format, and its secret. No user's key begins with a NUL.
+const META: &[u8] = b"\0meta";
+const FORMAT: u8 = 1;
+
+impl Lmdb {
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
+        let identity = file::prepare(path, access)?;
+        let failed = |error| Error::new(path, kind("open", error));
+        let environment = environment::open(path, access).map_err(failed)?;
+        environment.clear_stale_readers().map_err(failed)?;
+        let records = records_of(&environment).map_err(failed)?;
+        let records = records.ok_or_else(|| Error::new(path, Kind::Damaged("no table of records")))?;
+        let store = Self { path: path.into(), identity, environment, records };
+        store.check_format(access)?;
+        Ok(store)
+    }
+
+    /// A file without a format is new, and becomes a store only where one may be made.
+    fn check_format(&self, access: Access) -> Result<(), Error> {
+        let format =
+            self.read(|reading| Ok(self.records.get(reading, META)?.and_then(|meta| meta.first().copied())))?;
+        match format {
+            Some(FORMAT) => Ok(()),
+            Some(_) => Err(self.error(Kind::Newer)),
+            None if access == Access::Create => self.format(),
+            None => Err(self.error(Kind::Missing)),
+        }
+    }
+
+    /// Somebody else may have come first.
+    fn format(&self) -> Result<(), Error> {
+        let secret = random::bytes::<32>().map_err(|_| self.error(Kind::NoRandomness))?;
+        self.change("create", |writing| {
+            if self.records.is_empty(writing)? {
+                self.records.put(writing, META, &[&[FORMAT], &secret[..]].concat())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithTls>) -> heed::Result<T>) -> Result<T, Error> {
+        let reading = self.environment.read_txn().and_then(|reading| read(&reading));
+        reading.map_err(|error| self.error(kind("read", error)))
+    }
+
+    fn change(
+        &self,
+        attempt: &'static str,
+        change: impl FnOnce(&mut RwTxn<'_>) -> heed::Result<()>,
+    ) -> Result<(), Error> {
+        let written = self.environment.write_txn().and_then(|mut writing| {
+            change(&mut writing)?;
+            writing.commit()
+        });
+        written.map_err(|error| self.error(kind(attempt, error)))
+    }
+
+    fn apply(&self, writing: &mut RwTxn<'_>, change: &Change) -> heed::Result<()> {
+        match change {
+            Change::Put(record) => self.records.put(writing, &key(record.name()), &record.encode()),
+            Change::Delete(user, realm) => match Name::new(user, realm) {
+                Ok(name) => self.records.delete(writing, &key(name)).map(drop),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    fn error(&self, kind: Kind) -> Error {
+        Error::new(&self.path, kind)
+    }
+}
+
+impl Store for Lmdb {
+    fn stamp(&self, name: Name<'_>) -> Result<Option<Stamp>, Error> {
+        let stamp = self.read(|reading| Ok(self.records.get(reading, &key(name))?.map(Stamp::of)))?;
+        stamp.transpose().map_err(|kind| self.error(kind))
+    }
+
+    fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error> {
+        let key = key(name);
+        let record =
+            self.read(|reading| Ok(self.records.get(reading, &key)?.map(|value| Record::decode(&key, value))))?;
+        record.transpose().map_err(|kind| self.error(kind))
+    }
+
+    fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error> {
+        let listed = self.read(|reading| {
+            for entry in self.records.iter(reading)? {
+                let (key, value) = entry?;
+                if key.first() == Some(&0) {
+                    continue;
+                }
+                match Record::decode(key, value).map(&mut *each) {
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(())) => break,
+                    Err(kind) => return Ok(Err(kind)),
+                }
+            }
+            Ok(Ok(()))
+        })?;
+        listed.map_err(|kind| self.error(kind))
+    }
+
+    fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
+        self.change("write", |writing| {
+            for change in changes {
+                self.apply(writing, &change)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn edit(&self, name: Name<'_>, change: &mut dyn FnMut(Option<Record>) -> Option<Change>) -> Result<(), Error> {
+        let mut damaged = None;
+        self.change("write", |writing| {
+            let key = key(name);
+            let old = self.records.get(writing, &key)?.map(|value| Record::decode(&key, value)).transpose();
+            match old {
+                Ok(old) => change(old).map_or(Ok(()), |change| self.apply(writing, &change)),
+                Err(kind) => {
+                    damaged = Some(kind);
+                    Ok(())
+                }
+            }
+        })?;
+        damaged.map_or(Ok(()), |kind| Err(self.error(kind)))
+    }
+
+    fn secret(&self) -> Result<Secret, Error> {
+        let meta = self.read(|reading| Ok(self.records.get(reading, META)?.map(<[u8]>::to_vec)))?;
+        match meta.as_deref() {
+            Some([FORMAT, secret @ ..]) => Ok(Secret::new(secret)),
+            _ => Err(self.error(Kind::Damaged("no secret"))),
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        file::Identity::of(&self.path).is_some_and(|now| now == self.identity)
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        file::warnings(&self.path)
+    }
+}
+
+/// The table without a name, which every LMDB file has.
+fn records_of(environment: &Env<WithTls>) -> heed::Result<Option<Database<'static, Bytes, Bytes>>> {
+    let reading = environment.read_txn()?;
+    let opened = environment.open_databases_and_commit(reading, |opener, reading| {
+        let records = opener.open_database::<Bytes, Bytes>(reading, None)?;
+        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(records))
+    })?;
+    Ok(opened.unwrap_commit())
+}
+
+fn kind(attempt: &'static str, error: heed::Error) -> Kind {
+    match error {
+        heed::Error::Io(error) => Kind::Io(attempt, error),
+        heed::Error::Mdb(heed::MdbError::Corrupted | heed::MdbError::PageNotFound | heed::MdbError::Panic) => {
+            Kind::Damaged("a page is not what it should be")
+        }
+        heed::Error::Mdb(heed::MdbError::Invalid | heed::MdbError::VersionMismatch) => {
+            Kind::Foreign("no LMDB file of this version")
+        }
+        other => Kind::Io(attempt, std::io::Error::other(other.to_string())),
+    }
+}

@@ -1,0 +1,85 @@
+//! What every store can do. `tests/conformance.rs` holds each kind to it.
+
+use crate::{
+    error::Error,
+    name::Name,
+    record::{Record, Stamp},
+};
+use sasl_core::secret::Secret;
+use std::ops::ControlFlow;
+
+/// A place of records. One handle serves all threads.
+pub trait Store: Send + Sync {
+    /// The stamp of the record of `name`, without reading the rest of it: the cheapest way to learn that nothing
+    /// has changed.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn stamp(&self, name: Name<'_>) -> Result<Option<Stamp>, Error>;
+
+    /// The record of `name`, checked against its checksum. Disabled ones too.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or the record is damaged.
+    fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error>;
+
+    /// Shows every record of one moment, in the order of the keys, until told to stop. `each` must not read the
+    /// same store: a thread has one reading of it at a time.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or a record is damaged.
+    fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error>;
+
+    /// Makes all the changes or none, and returns once they are on the disk.
+    ///
+    /// # Errors
+    /// Where the store cannot be written; it is then as it was.
+    fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error>;
+
+    /// Reads and changes the record of `name` with nobody in between. `change` may be called again where another
+    /// writer came first; for `None` nothing is written.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    fn edit(&self, name: Name<'_>, change: &mut dyn FnMut(Option<Record>) -> Option<Change>) -> Result<(), Error>;
+
+    /// 32 random bytes that were made with the store: the key for what unknown users are answered with.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn secret(&self) -> Result<Secret, Error>;
+
+    /// Whether its path still leads to it: not once the file was replaced or removed.
+    fn is_current(&self) -> bool;
+
+    /// What an administrator should put right. Empty in a store as this program makes it.
+    fn warnings(&self) -> Vec<Warning>;
+}
+
+/// A change of one record.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Change {
+    /// Puts the record in the place of the one of the same name, if there is one.
+    Put(Record),
+    /// Removes the record of that user and realm, if there is one.
+    Delete(Box<[u8]>, Box<[u8]>),
+}
+
+/// Something about a store that works, but should not be so. `Display` is a sentence with the path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Warning(pub(crate) String);
+
+impl Change {
+    /// Removes the record of `name`.
+    #[must_use]
+    pub fn delete(name: Name<'_>) -> Self {
+        Self::Delete(name.user().into(), name.realm().into())
+    }
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,259 @@
+//! What every kind of store does, and what only one of them does.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+use sasl_core::verifier::{Scheme, Verifiers, argon2id::Memory};
+use sasldb::{
+    error::{Error, Kind},
+    location::{Access, Location},
+    name::Name,
+    open::open,
+    record::{Record, Status},
+    store::{Change, Store},
+};
+use std::{
+    fs::{self, Permissions},
+    ops::ControlFlow,
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::Path,
+};
+
+fn name<'a>(user: &'a str, realm: &'a str) -> Name<'a> {
+    Name::new(user.as_bytes(), realm.as_bytes()).unwrap()
+}
+
+fn record(name: Name<'_>, password: &str) -> Record {
+    let verifiers =
+        Verifiers::derive(&[Scheme::CramMd5], &name.login(), &[], password.as_bytes(), &mut Memory::default());
+    Record::new(name, verifiers.unwrap()).unwrap()
+}
+
+fn put(store: &dyn Store, name: Name<'_>, password: &str) {
+    store.write(&mut [Change::Put(record(name, password))].into_iter()).unwrap();
+}
+
+fn listed(store: &dyn Store) -> Vec<String> {
+    let mut names = Vec::new();
+    let each = &mut |record: Record| {
+        names.push(record.name().login().to_string());
+        ControlFlow::Continue(())
+    };
+    store.list(each).unwrap();
+    names
+}
+
+fn has_password(store: &dyn Store, name: Name<'_>, password: &str) -> bool {
+    let record = store.get(name).unwrap();
+    record.is_some_and(|record| record.verifiers().check(password.as_bytes(), &mut Memory::default()))
+}
+
+/// Runs a test with a new store of each kind.
+fn each_kind(test: impl Fn(&Location, &dyn Store)) {
+    let directory = tempfile::tempdir().unwrap();
+    let lmdb = Location::parse(directory.path().join("db"));
+    let sled = Location::parse(format!("sled:{}", directory.path().join("sled").display()));
+    for location in [lmdb, sled] {
+        assert!(matches!(failure(&location, Access::Read).kind(), Kind::Missing), "{location}");
+        assert!(matches!(failure(&location, Access::Write).kind(), Kind::Missing), "{location}");
+        assert!(!location.exists(), "{location}: made by reading");
+        test(&location, &*open(&location, Access::Create).unwrap());
+    }
+}
+
+fn failure(location: &Location, access: Access) -> Error {
+    open(location, access).err().expect("it should not open")
+}
+
+#[test]
+fn what_is_put_is_got_and_what_is_deleted_is_gone() {
+    each_kind(|_, store| {
+        let (tim, bob) = (name("tim", "example.com"), name("bob", "example.com"));
+        put(store, tim, "pencil");
+        assert!(has_password(store, tim, "pencil") && !has_password(store, tim, "pen"));
+        assert!(store.get(bob).unwrap().is_none() && store.stamp(bob).unwrap().is_none());
+        put(store, tim, "pen");
+        assert!(has_password(store, tim, "pen") && !has_password(store, tim, "pencil"));
+        store.write(&mut [Change::delete(tim), Change::delete(bob)].into_iter()).unwrap();
+        assert!(store.get(tim).unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_stamp_stays_with_its_record_and_changes_with_every_other() {
+    each_kind(|_, store| {
+        let tim = name("tim", "r");
+        put(store, tim, "pencil");
+        let first = store.stamp(tim).unwrap().unwrap();
+        assert_eq!(store.stamp(tim).unwrap(), Some(first));
+        assert_eq!(store.get(tim).unwrap().unwrap().stamp(), first);
+        put(store, tim, "pencil");
+        assert_ne!(store.stamp(tim).unwrap(), Some(first));
+    });
+}
+
+#[test]
+fn a_user_can_be_disabled_and_enabled_without_losing_the_password() {
+    each_kind(|_, store| {
+        let tim = name("tim", "r");
+        put(store, tim, "pencil");
+        for status in [Status::Disabled, Status::Enabled] {
+            let change = &mut |old: Option<Record>| Some(Change::Put(old?.with_status(status).unwrap()));
+            store.edit(tim, change).unwrap();
+            assert_eq!(store.get(tim).unwrap().unwrap().status(), status);
+        }
+        assert!(has_password(store, tim, "pencil"));
+        store.edit(name("bob", "r"), &mut |old| old.map(Change::Put)).unwrap();
+        assert_eq!(listed(store), ["tim@r"]);
+    });
+}
+
+#[test]
+fn names_of_every_length_and_content_are_apart() {
+    each_kind(|_, store| {
+        let long = "u".repeat(1024);
+        let names = [
+            ("a", "b"),
+            ("a", ""),
+            ("a@b", ""),
+            ("a\nb", "c"),
+            ("é", "日本"),
+            (&long, "r"),
+            (&long[1..], "r"),
+            (&long, &long),
+        ];
+        for (user, realm) in names {
+            put(store, name(user, realm), user);
+        }
+        let octets = Name::new(b"\xff\xfe", b"\x01").unwrap();
+        put(store, octets, "octets");
+        assert!(names.iter().all(|(user, realm)| has_password(store, name(user, realm), user)));
+        assert!(has_password(store, octets, "octets"));
+        assert_eq!(listed(store).len(), names.len() + 1);
+    });
+}
+
+#[test]
+fn a_listing_stops_when_told_and_holds_one_moment() {
+    each_kind(|_, store| {
+        let names: Vec<String> = (0..100).map(|number| format!("user{number:03}")).collect();
+        store.write(&mut names.iter().map(|user| Change::Put(record(name(user, "r"), "p")))).unwrap();
+        assert_eq!(listed(store), names.iter().map(|user| format!("{user}@r")).collect::<Vec<_>>());
+        let mut seen = 0;
+        let each = &mut |_| {
+            seen += 1;
+            if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        store.list(each).unwrap();
+        assert_eq!(seen, 3);
+    });
+}
+
+#[test]
+fn what_was_written_is_there_after_opening_again_and_the_secret_is_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    for location in
+        [directory.path().join("db").into_os_string(), format!("sled:{}/s", directory.path().display()).into()]
+    {
+        let location = Location::parse(location);
+        let store = open(&location, Access::Create).unwrap();
+        put(&*store, name("tim", "r"), "pencil");
+        let secret = store.secret().unwrap();
+        assert_eq!(secret.expose().len(), 32);
+        drop(store);
+        for access in [Access::Read, Access::Write, Access::Create] {
+            let store = open(&location, access).unwrap();
+            assert!(has_password(&*store, name("tim", "r"), "pencil"), "{location} {access:?}");
+            assert!(store.secret().unwrap().matches(secret.expose()));
+            assert!(store.is_current() && store.warnings().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_replaced_or_removed_is_not_current() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, other) = (directory.path().join("db"), directory.path().join("other"));
+    put(&*open(&Location::parse(&other), Access::Create).unwrap(), name("bob", "r"), "pen");
+    let store = open(&Location::parse(&path), Access::Create).unwrap();
+    fs::rename(&other, &path).unwrap();
+    assert!(!store.is_current());
+    drop(store);
+    assert_eq!(listed(&*open(&Location::parse(&path), Access::Read).unwrap()), ["bob@r"]);
+}
+
+#[test]
+fn others_never_read_a_new_store_and_a_warning_says_so_of_an_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    drop(open(&Location::parse(&path), Access::Create).unwrap());
+    assert_eq!(mode(&path) & 0o007, 0);
+    assert_eq!(mode(&directory.path().join("db-lock")) & 0o007, 0);
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let warnings = open(&Location::parse(&path), Access::Write).unwrap().warnings();
+    assert!(warnings[0].to_string().contains("others may read"), "{warnings:?}");
+}
+
+#[test]
+fn what_is_no_store_is_left_alone_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let refused = |content: &[u8], words: &str| {
+        fs::write(&path, content).unwrap();
+        for access in [Access::Read, Access::Write, Access::Create] {
+            let error = failure(&Location::parse(&path), access).to_string();
+            assert!(error.contains(words) && error.contains("db"), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), content, "it was changed");
+    };
+    refused(b"hello\n", "another kind of file");
+    refused(&[0; 12288], "another kind of file");
+    refused(&[&[0; 12][..], &0x0006_1561_u32.to_ne_bytes(), &[0; 4080]].concat(), "Berkeley DB");
+    fs::write(&path, b"").unwrap();
+    assert!(matches!(failure(&Location::parse(&path), Access::Read).kind(), Kind::Missing));
+    assert!(matches!(failure(&Location::parse(directory.path()), Access::Create).kind(), Kind::Foreign(_)));
+    symlink(&path, directory.path().join("link")).unwrap();
+    assert!(
+        failure(&Location::parse(directory.path().join("link")), Access::Create).to_string().contains("symbolic link")
+    );
+    assert!(matches!(failure(&Location::parse("/nonexistent/db"), Access::Create).kind(), Kind::Missing));
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let store = open(&Location::parse(&path), Access::Create).unwrap();
+    let users: Vec<String> = (0..3000).map(|number| format!("user{number}")).collect();
+    store.write(&mut users.iter().map(|user| Change::Put(record(name(user, "r"), "p")))).unwrap();
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    for length in [whole.len() / 2, 8192, 4096, 100, 17] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = failure(&Location::parse(&path), Access::Read);
+        assert!(matches!(error.kind(), Kind::Damaged(_) | Kind::Foreign(_)), "{length}: {error}");
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(listed(&*open(&Location::parse(&path), Access::Read).unwrap()).len(), 3000);
+}
+
+#[test]
+fn a_damaged_record_is_an_error_and_not_another_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    put(&*open(&Location::parse(&path), Access::Create).unwrap(), name("tim", "r"), "pencil");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(10).rposition(|window| window == b"{CRAM-MD5}").unwrap() + 12;
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let store = open(&Location::parse(&path), Access::Read).unwrap();
+    assert!(matches!(store.get(name("tim", "r")).unwrap_err().kind(), Kind::Damaged(_)));
+    assert!(store.list(&mut |_| ControlFlow::Continue(())).is_err());
+}
+
+#[test]
+fn a_sled_store_has_one_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::parse(format!("sled:{}/s", directory.path().display()));
+    let _owner = open(&location, Access::Create).unwrap();
+    assert!(matches!(failure(&location, Access::Read).kind(), Kind::Busy));
+}

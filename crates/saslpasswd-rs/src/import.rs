@@ -1,0 +1,106 @@
+//! Adding many users: lines `user@realm:password`.
+//!
+//! The name ends at the first `:` and is split at its first `@`; the rest of the line is the password, whatever is in
+//! it. Empty lines are passed over. Nothing is written unless every line is right.
+
+use crate::{
+    exit::{Failure, status},
+    kept::{Kept, read_login},
+    password,
+    progress::Progress,
+};
+use sasl_core::{
+    identity::Login,
+    verifier::{Verifiers, argon2id::Memory},
+};
+use sasldb::{
+    name::Name,
+    record::Record,
+    store::{Change, Store},
+};
+use std::{
+    fs::File,
+    io::{self, Read, stdin},
+    path::Path,
+    thread,
+};
+use zeroize::Zeroizing;
+
+/// Users a transaction: enough that the disk is not what takes the time.
+const BATCH: usize = 1000;
+
+/// Imports a file, or standard input for `-`, into the store that `open` opens once all lines are known to be right.
+pub(crate) fn import(
+    file: &Path,
+    kept: &Kept,
+    open: impl FnOnce() -> Result<Box<dyn Store>, Failure>,
+) -> Result<(), Failure> {
+    let text =
+        read(file).map_err(|error| Failure::new(status::FAILED, format!("--import: {}: {error}", file.display())))?;
+    let lines = text.split(|octet| *octet == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let parsed = lines.map(|(at, line)| {
+        let failed = |failure: Failure| {
+            Failure::new(status::BAD_PARAMETER, format!("--import: {}: line {}: {failure}", file.display(), at + 1))
+        };
+        parse(line, kept).map_err(failed)
+    });
+    let users = parsed.collect::<Result<Vec<_>, _>>()?;
+    let store = open()?;
+    let mut progress = Progress::new("users", users.len());
+    for batch in users.chunks(BATCH) {
+        store.write(&mut records(batch, kept)?.into_iter().map(Change::Put))?;
+        progress.advance(batch.len());
+    }
+    progress.finish();
+    Ok(())
+}
+
+/// Read whole, so that a bad line is known before anything is written, and wiped afterwards.
+fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::new());
+    if file.as_os_str() == "-" {
+        stdin().lock().read_to_end(&mut text)?;
+    } else {
+        let mut opened = File::open(file)?;
+        let length = opened.metadata()?.len();
+        text.reserve(usize::try_from(length).unwrap_or(0).saturating_add(1));
+        opened.read_to_end(&mut text)?;
+    }
+    Ok(text)
+}
+
+fn parse<'a>(line: &'a [u8], kept: &Kept) -> Result<(Login, &'a [u8]), Failure> {
+    let bad = |what: &str| Failure::new(status::BAD_PARAMETER, what);
+    let colon =
+        line.iter().position(|octet| *octet == b':').ok_or_else(|| bad("no colon between name and password"))?;
+    let (userid, secret) = (&line[..colon], &line[colon + 1..]);
+    if secret.ends_with(b"\r") {
+        return Err(bad("ends with a carriage return, which would become part of the password"));
+    }
+    password::check(secret)?;
+    Ok((read_login(userid, &kept.realm)?, secret))
+}
+
+/// Derives the records of a batch on every core.
+fn records(batch: &[(Login, &[u8])], kept: &Kept) -> Result<Vec<Record>, Failure> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = batch.len().div_ceil(cores).max(1);
+    thread::scope(|scope| {
+        let workers: Vec<_> = batch.chunks(share).map(|users| scope.spawn(move || derive(users, kept))).collect();
+        let shares = workers.into_iter().map(|worker| {
+            let ended = worker.join();
+            ended.map_err(|_| Failure::new(status::FAILED, "a thread failed")).and_then(|records| records)
+        });
+        Ok(shares.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    })
+}
+
+fn derive(users: &[(Login, &[u8])], kept: &Kept) -> Result<Vec<Record>, Failure> {
+    let mut memory = Memory::default();
+    let record = |(login, password): &(Login, &[u8])| {
+        let verifiers = Verifiers::derive(&kept.schemes, login, &kept.digest_realms, password, &mut memory)?;
+        let realm = login.realm().unwrap_or(&kept.realm);
+        Ok(Record::new(Name::from((login.user(), realm)), verifiers)?)
+    };
+    users.iter().map(record).collect()
+}

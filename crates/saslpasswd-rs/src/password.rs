@@ -1,0 +1,224 @@
+//! Reading a password: from a terminal, twice and unseen, or from a pipe, to its end.
+
+use crate::exit::{Failure, status};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal, raise},
+        signalfd::{SfdFlags, SignalFd},
+        termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr},
+    },
+    unistd::read,
+};
+use sasl_core::secret::Secret;
+use std::{
+    io::{self, IsTerminal, Write, stdin, stdout},
+    os::fd::AsFd,
+};
+use zeroize::Zeroizing;
+
+/// The longest password, in bytes. One that is longer is refused, never cut.
+pub const LONGEST: usize = 4096;
+
+/// How the password comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Source {
+    /// From the terminal, after a prompt; from a pipe, where standard input is none.
+    Prompt,
+    /// From standard input, without a prompt: `-p`.
+    Pipe,
+}
+
+/// Reads the password of one user.
+///
+/// # Errors
+/// With [`status::BAD_PARAMETER`] where it is empty, too long, has a NUL, or was typed differently the second time.
+pub fn read_password(source: Source) -> Result<Secret, Failure> {
+    let password = match source {
+        Source::Prompt if stdin().is_terminal() => prompt_twice()?,
+        Source::Prompt | Source::Pipe => read_input()?,
+    };
+    check(&password)?;
+    Ok(Secret::new(password.to_vec()))
+}
+
+/// What no password may be.
+///
+/// # Errors
+/// With [`status::BAD_PARAMETER`].
+pub fn check(password: &[u8]) -> Result<(), Failure> {
+    let bad = |what: &str| Err(Failure::new(status::BAD_PARAMETER, format!("invalid parameter supplied: {what}")));
+    match password {
+        [] => bad("the password is empty"),
+        password if password.contains(&0) => bad("the password has a NUL"),
+        password if password.len() > LONGEST => bad("the password is longer than 4096 bytes"),
+        _ => Ok(()),
+    }
+}
+
+fn prompt_twice() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let first = prompt("Password: ")?;
+    let again = prompt("Again (for verification): ")?;
+    match *first == *again {
+        true => Ok(first),
+        false => Err(Failure::new(status::BAD_PARAMETER, "passwords don't match; aborting")),
+    }
+}
+
+/// All of it, from a pipe or a file; a line, from a terminal. One newline at its end does not count.
+fn read_input() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut password = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    let line = stdin().is_terminal();
+    while password.len() < LONGEST + 2 && !(line && password.ends_with(b"\n")) {
+        match read_some(&mut password)
+            .map_err(|error| Failure::new(status::FAILED, format!("standard input: {error}")))?
+        {
+            0 => break,
+            _ => continue,
+        }
+    }
+    if password.ends_with(b"\n") {
+        password.pop();
+    }
+    Ok(password)
+}
+
+/// Reads once, within the capacity, so that no copy of a password stays behind in memory that was let go.
+fn read_some(password: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
+    let mut chunk = Zeroizing::new([0; 1024]);
+    let room = (LONGEST + 2 - password.len()).min(chunk.len());
+    loop {
+        match read(stdin(), &mut chunk[..room]) {
+            Ok(length) => {
+                password.extend(&chunk[..length]);
+                return Ok(length);
+            }
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(io::Error::from_raw_os_error(error as i32)),
+        }
+    }
+}
+
+fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    prompted(text).map_err(|error| Failure::new(status::FAILED, format!("terminal: {error}")))
+}
+
+/// Shows the prompt and reads a line that is not shown. Whatever signal comes meanwhile, the terminal is put right
+/// before it has its effect.
+fn prompted(text: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    let signals = signals_held_back()?;
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    loop {
+        say(text)?;
+        let hidden = Hidden::new()?;
+        match wait(&signals)? {
+            None => {}
+            Some(signal) => {
+                drop(hidden);
+                say("\n")?;
+                deliver(signal)?;
+                continue;
+            }
+        }
+        while line.len() < LONGEST + 2 && !line.ends_with(b"\n") {
+            match read_some(&mut line)? {
+                0 => {
+                    say("\n")?;
+                    break;
+                }
+                _ => continue,
+            }
+        }
+        if line.ends_with(b"\n") {
+            line.pop();
+        }
+        return Ok(line);
+    }
+}
+
+fn say(text: &str) -> io::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Those that end or stop a program at its terminal.
+const SIGNALS: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
+
+/// They are read, not suffered, while this lives.
+struct HeldBack {
+    set: SigSet,
+    signals: SignalFd,
+}
+
+fn signals_held_back() -> io::Result<HeldBack> {
+    let set: SigSet = SIGNALS.into_iter().collect();
+    set.thread_block()?;
+    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    Ok(HeldBack { set, signals })
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        let _ = self.set.thread_unblock();
+    }
+}
+
+/// Waits for a line or a signal.
+fn wait(held: &HeldBack) -> io::Result<Option<Signal>> {
+    let (input, signals) = (stdin(), held.signals.as_fd());
+    let mut files = [PollFd::new(signals, PollFlags::POLLIN), PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    loop {
+        match poll(&mut files, PollTimeout::NONE) {
+            Ok(_) => break,
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let came = held.signals.read_signal()?;
+    Ok(came.and_then(|came| i32::try_from(came.ssi_signo).ok()).and_then(|number| Signal::try_from(number).ok()))
+}
+
+/// Lets a signal have its effect: the end, or a pause after which we go on.
+fn deliver(signal: Signal) -> io::Result<()> {
+    let set: SigSet = [signal].into_iter().collect();
+    raise(signal)?;
+    set.thread_unblock()?;
+    set.thread_block()?;
+    Ok(())
+}
+
+/// A terminal that shows nothing but the end of the line, until this is dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn new() -> io::Result<Self> {
+        let before = tcgetattr(stdin())?;
+        let mut hidden = before.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        hidden.local_flags.insert(LocalFlags::ECHONL);
+        tcsetattr(stdin(), SetArg::TCSAFLUSH, &hidden)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_password_may_be() {
+        assert!(check(b"pencil").is_ok() && check(b" ").is_ok() && check(&[b'x'; LONGEST]).is_ok());
+        for bad in [&b""[..], b"a\0b", &[b'x'; LONGEST + 1]] {
+            assert!(check(bad).is_err(), "{} bytes", bad.len());
+        }
+    }
+}
