@@ -15,6 +15,7 @@ class Group:
     def __init__(self, path, counter, unit):
         path.mkdir()
         self.path, self.unit = path, unit
+        self.name = f"{counter} of a control group for each daemon"
         try:
             self.counter = path / counter
             self.seconds(())
@@ -41,6 +42,8 @@ class Group:
 
 class Ticks:
     """What /proc says of the processes that are there, and of the children they have waited for."""
+
+    name = "ticks of 10 ms in /proc"
 
     def enter(self):
         pass

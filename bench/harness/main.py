@@ -28,7 +28,7 @@ def main():
     machine.check()
     # Told to end, as when interrupted: nothing is left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="saslauthd-bench-") as scratch:
         report, missed = run(options, Path(scratch))
     print(report)
     if not options.partial:
@@ -76,6 +76,7 @@ def report(bench, began, rows):
 | date | {began:%Y-%m-%d %H:%M} UTC, {minutes:.0f} minutes |
 | machine | {machine.describe()} |
 | versions | {machine.versions()} |
+| processor time | {bench.clock()} |
 | rounds | {bench.plan.rounds}, interleaved; (once) where there is only one |
 | load average | {bench.busy()}, the load of this run included |
 
