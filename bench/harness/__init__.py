@@ -1,0 +1,1 @@
+"""Ours and the originals, measured in one interleaved run. See bench/README.md."""

@@ -1,0 +1,1 @@
+"""What is measured. Each measure has rows, and fills them in rounds."""

@@ -1,0 +1,18 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    rounds: int
+    seconds: float  # of load that are measured, a window
+    small: int  # users
+    large: int
+    huge: int
+    exchanges: int  # of a mechanism, a round
+    counted: tuple[int, int]  # logins under callgrind, a short and a long run
+
+
+FULL = Plan(rounds=5, seconds=1.0, small=1_000, large=100_000, huge=1_000_000, exchanges=20_000, counted=(500, 2_500))
+QUICK = Plan(rounds=1, seconds=0.3, small=1_000, large=10_000, huge=50_000, exchanges=2_000, counted=(100, 300))

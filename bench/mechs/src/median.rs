@@ -1,0 +1,21 @@
+//! The middle of many durations.
+
+use std::time::Duration;
+
+/// The median. Zero of none.
+pub(crate) fn median(durations: impl Iterator<Item = Duration>) -> Duration {
+    let mut durations: Vec<_> = durations.collect();
+    durations.sort_unstable();
+    durations.get(durations.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_one() {
+        let of = |values: &[u64]| median(values.iter().copied().map(Duration::from_nanos)).as_nanos();
+        assert_eq!((of(&[3, 1, 2]), of(&[9]), of(&[])), (2, 9, 0));
+    }
+}

@@ -1,0 +1,61 @@
+/* What the peers' programs share: the account, the clock, and the medians they print, as one line of JSON. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define USER "user0000000"
+#define PASSWORD "pass0000000"
+#define REALM "example.org"
+#define HOST "host.example.org"
+
+/* One exchange: all of it, and the server's part of it, in nanoseconds. */
+struct times {
+    uint64_t full;
+    uint64_t server;
+};
+
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Calls the server, and adds the time to `sum`. */
+#define TIMED(sum, call)                \
+    do {                                \
+        uint64_t began_ = now();        \
+        call;                           \
+        (sum) += now() - began_;        \
+    } while (0)
+
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t median(uint64_t *values, size_t count)
+{
+    qsort(values, count, sizeof *values, ascending);
+    return values[count / 2];
+}
+
+/* Runs `exchange` so many times, a tenth more to warm up, and prints the medians. */
+static void measure(size_t count, struct times (*exchange)(void))
+{
+    uint64_t *full = malloc(count * sizeof *full), *server = malloc(count * sizeof *server);
+    if (!full || !server)
+        abort();
+    for (size_t i = 0; i < count / 10; i++)
+        exchange();
+    for (size_t i = 0; i < count; i++) {
+        struct times times = exchange();
+        full[i] = times.full;
+        server[i] = times.server;
+    }
+    printf("{\"full_ns\":%lu,\"server_ns\":%lu}\n", median(full, count), median(server, count));
+    free(full);
+    free(server);
+}
