@@ -13,7 +13,7 @@ use sasldb::{
 use std::{fs, rc::Rc};
 
 /// Above so much memory mapped from files, the store is opened anew: its pages then belong to the system alone.
-const MOST_MAPPED: u64 = 16 * 1024 * 1024;
+const MOST_MAPPED: u64 = 4 * 1024 * 1024;
 
 /// The store, wherever it is now.
 pub struct Database {
