@@ -28,11 +28,12 @@ impl Database {
     /// The store at `wanted`. There need not be one yet: it is looked for until it is there.
     ///
     /// The original has its one store and takes no notice of `-O`, so that there may be anything behind it. Where that
-    /// names nothing now, and the store of the original is there, we serve that one, and say so.
+    /// names nothing now, and there is a store of ours in the original's place, we serve that one, and say so.
     #[must_use]
     pub fn new(wanted: &Location, log: Rc<Log>) -> Self {
         let original = Location::default();
-        let place = if wanted.exists() || !original.exists() { wanted.clone() } else { original };
+        let passed_over = !wanted.exists() && open(&original, Access::Read).is_ok();
+        let place = if passed_over { original } else { wanted.clone() };
         if place != *wanted {
             log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
         }
