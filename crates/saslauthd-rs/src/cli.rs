@@ -72,6 +72,14 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, cl
     command.try_get_matches_from(words)
 }
 
+/// The words that start the same in a process of its own. The flag comes first: behind a `--` it would be an
+/// operand, and that process would start another.
+#[must_use]
+pub fn detached(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words = words.into_iter();
+    words.next().into_iter().chain([OsString::from("--detached")]).chain(words).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +100,14 @@ mod tests {
         assert!(debian.get_flag("cache") && !debian.get_flag("debug"));
         assert!(typed("saslauthd -dda sasldb operand").unwrap().get_flag("debug"));
         assert_eq!(typed("saslauthd -n -1").unwrap().get_one::<String>("threads").unwrap(), "-1");
+    }
+
+    #[test]
+    fn whatever_was_typed_the_new_process_is_told_that_it_is_detached() {
+        for line in ["saslauthd -a sasldb", "saslauthd -a sasldb operand", "saslauthd -a sasldb -- operand"] {
+            let words = detached(line.split(' ').map(OsString::from));
+            assert!(parse(words).unwrap().get_flag("detached"), "{line}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     cache::Cache,
     check::Checker,
+    cli::detached,
     database::Database,
     detach::{launch, leave_session, report_ready},
     exit::{FAILED, Failure, RUNNING},
@@ -46,7 +47,9 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
     match decide(words.iter().cloned())? {
         Task::Say(text) => eprintln!("{text}"),
         Task::Print(text) => print(&text),
-        Task::Serve(settings) if settings.place == Place::Background => return launch(words.iter().cloned()),
+        Task::Serve(settings) if settings.place == Place::Background => {
+            return launch(detached(words.iter().cloned()).into_iter());
+        }
         Task::Serve(settings) => serve(&settings)?,
     }
     Ok(ExitCode::SUCCESS)

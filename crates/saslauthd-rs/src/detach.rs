@@ -13,7 +13,7 @@ use std::{
 
 const READY: &[u8] = b"ready\n";
 
-/// Starts the daemon in a process of its own, and waits until it serves.
+/// Starts the program with `words` in a process of its own, and waits until it serves.
 ///
 /// # Errors
 /// Where it cannot be started. What stops it later, it says itself.
@@ -22,7 +22,6 @@ pub fn launch(words: impl Iterator<Item = OsString>) -> Result<ExitCode, Failure
     let program = env::current_exe().map_err(failed)?;
     let mut child = Command::new(program)
         .args(words.skip(1))
-        .arg("--detached")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
