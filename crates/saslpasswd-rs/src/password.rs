@@ -21,6 +21,13 @@ use zeroize::Zeroizing;
 /// The longest password, in bytes. One that is longer is refused, never cut.
 pub const LONGEST: usize = 4096;
 
+/// A terminal hands over lines of less than so many bytes, without the newline, and silently drops the rest of a longer
+/// one: one of this length may have been cut.
+const LONGEST_LINE: usize = 4095;
+
+/// How much is read at once.
+const PIECE: usize = 1024;
+
 /// How the password comes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "complete by nature")]
@@ -61,9 +68,13 @@ pub fn check(password: &[u8]) -> Result<(), Failure> {
 fn prompt_twice() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let first = prompt("Password: ")?;
     let again = prompt("Again (for verification): ")?;
+    let bad = |what| Err(Failure::new(status::BAD_PARAMETER, what));
     match *first == *again {
+        false => bad("passwords don't match; aborting"),
+        true if first.len() >= LONGEST_LINE => {
+            bad("invalid parameter supplied: the password is longer than a terminal takes, 4094 bytes; use -p")
+        }
         true => Ok(first),
-        false => Err(Failure::new(status::BAD_PARAMETER, "passwords don't match; aborting")),
     }
 }
 
@@ -87,7 +98,7 @@ fn read_input() -> Result<Zeroizing<Vec<u8>>, Failure> {
 
 /// Reads once, within the capacity, so that no copy of a password stays behind in memory that was let go.
 fn read_some(password: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
-    let mut chunk = Zeroizing::new([0; 1024]);
+    let mut chunk = Zeroizing::new([0; PIECE]);
     let room = (LONGEST + 2 - password.len()).min(chunk.len());
     loop {
         match read(stdin(), &mut chunk[..room]) {
@@ -130,8 +141,9 @@ fn read_line(signals: &HeldBack) -> io::Result<Result<Zeroizing<Vec<u8>>, Signal
         if let Some(signal) = wait(signals)? {
             return Ok(Err(signal));
         }
-        let before = line.len();
-        if read_some(&mut line)? == 0 || !line[before..].ends_with(b"\n") {
+        // A full piece has more behind it: the terminal hands over a line in as many reads as it takes.
+        let length = read_some(&mut line)?;
+        if length < PIECE && !line.ends_with(b"\n") {
             say("\n")?;
             return Ok(Ok(line));
         }

@@ -291,6 +291,29 @@ fn a_password_is_asked_twice_and_not_shown() {
 }
 
 #[test]
+fn a_long_password_is_typed_whole_or_refused() {
+    let (same, other) = (format!("{}a\n", "x".repeat(4000)), format!("{}b\n", "x".repeat(4000)));
+    let exactly_a_piece = format!("{}\n", "x".repeat(1024));
+    let too_long_for_a_line = format!("{}\n", "x".repeat(5000));
+    for (first, second, taken) in [
+        (&same, &same, true),
+        (&same, &other, false),
+        (&exactly_a_piece, &exactly_a_piece, true),
+        (&too_long_for_a_line, &too_long_for_a_line, false),
+    ] {
+        let site = Site::new();
+        let mut terminal = Terminal::start(&site, "-f db tim@r --verifiers cram-md5");
+        terminal.prompted("Password: ");
+        terminal.types(first);
+        terminal.prompted("Again (for verification): ");
+        terminal.types(second);
+        let ended = terminal.child.wait().unwrap();
+        assert_eq!(ended.success(), taken, "{} and {} bytes", first.len(), second.len());
+        assert_eq!(site.path("db").exists(), taken, "{} and {} bytes", first.len(), second.len());
+    }
+}
+
+#[test]
 fn the_terminal_shows_again_whatever_ends_the_program() {
     for typed in ["\x03", "\x1c", "one\n", "\x04"] {
         let site = Site::new();
