@@ -10,7 +10,7 @@
 //! complete with its fourth string; the fifth is read where it has already come, and never waited for.
 
 use crate::frame::{Decoded, put_string, split_string};
-use std::{error, fmt};
+use std::{borrow::Cow, error, fmt};
 
 /// The longest string that the original takes, in bytes.
 pub const MAX_FIELD: usize = 256;
@@ -110,14 +110,16 @@ pub fn decode_reply(input: &[u8]) -> Decoded<&[u8]> {
     }
 }
 
-/// Appends a reply to `out`, cut to [`MAX_REPLY`] bytes.
-pub fn encode_reply(reply: Reply<'_>, out: &mut Vec<u8>) {
+/// A reply, its text cut to [`MAX_REPLY`] bytes. The two that nearly all clients get are not made anew.
+#[must_use]
+pub fn encode_reply(reply: Reply<'_>) -> Cow<'static, [u8]> {
     match reply {
-        Reply::Ok => put_string(b"OK", out),
-        Reply::No(None) => put_string(b"NO", out),
+        Reply::Ok => Cow::Borrowed(b"\0\x02OK"),
+        Reply::No(None) => Cow::Borrowed(b"\0\x02NO"),
         Reply::No(Some(why)) => {
-            let text = format!("NO {why}");
-            put_string(&text.as_bytes()[..text.len().min(MAX_REPLY)], out);
+            let (text, mut out) = (format!("NO {why}"), Vec::new());
+            put_string(&text.as_bytes()[..text.len().min(MAX_REPLY)], &mut out);
+            Cow::Owned(out)
         }
     }
 }
@@ -239,16 +241,11 @@ mod tests {
 
     #[test]
     fn replies() {
-        let mut out = Vec::new();
-        encode_reply(Reply::Ok, &mut out);
-        encode_reply(Reply::No(None), &mut out);
-        encode_reply(Reply::No(Some("try later")), &mut out);
+        let out = [Reply::Ok, Reply::No(None), Reply::No(Some("try later"))].map(encode_reply).concat();
         assert_eq!(out, b"\0\x02OK\0\x02NO\0\x0cNO try later");
         assert_eq!(decode_reply(&out), Decoded::Complete(&b"OK"[..]));
         assert_eq!(decode_reply(b"\0\x02O"), Decoded::Short(1));
-        out.clear();
-        encode_reply(Reply::No(Some(&"x".repeat(5000))), &mut out);
-        assert_eq!(out.len(), 2 + MAX_REPLY);
+        assert_eq!(encode_reply(Reply::No(Some(&"x".repeat(5000)))).len(), 2 + MAX_REPLY);
     }
 
     proptest! {

@@ -93,8 +93,8 @@ impl RunDirectory {
         let _ = fs::remove_file(SOCKET);
     }
 
-    /// Removes the pid file, at the very end.
-    pub fn release(self) {
+    /// Removes the pid file: at the very end, or where the socket cannot be had.
+    pub fn release(&self) {
         let _ = fs::remove_file(PID_FILE);
     }
 

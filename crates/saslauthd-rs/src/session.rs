@@ -190,7 +190,7 @@ impl Service {
     fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: Outcome) {
         reply(stream, if outcome.accepted { Reply::Ok } else { Reply::No(None) });
         let class = if outcome.accepted { Class::Success } else { Class::Refusal };
-        self.log.decision(class, outcome.level, || Decision { request, outcome, peer: Peer(stream) }.to_string());
+        self.log.decision(class, outcome.level, || Decision { request, outcome, peer: Peer(stream) });
     }
 
     fn enter(self: &Rc<Self>) -> Place {
@@ -246,17 +246,7 @@ fn read_some(stream: &tokio::net::UnixStream, buffer: &mut Zeroizing<Vec<u8>>) -
 
 /// In one write. A client that is gone, or does not read, gets nothing.
 fn reply(stream: &UnixStream, reply: Reply<'_>) {
-    let known = match reply {
-        Reply::Ok => Some(&b"\0\x02OK"[..]),
-        Reply::No(None) => Some(&b"\0\x02NO"[..]),
-        Reply::No(Some(_)) => None,
-    };
-    let mut bytes = Vec::new();
-    let bytes = known.unwrap_or_else(|| {
-        encode_reply(reply, &mut bytes);
-        &bytes
-    });
-    let _ = send(stream.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+    let _ = send(stream.as_raw_fd(), &encode_reply(reply), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
 }
 
 impl Subject {
