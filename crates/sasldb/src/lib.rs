@@ -17,6 +17,7 @@
 pub mod error;
 mod lmdb;
 pub mod location;
+mod meta;
 pub mod name;
 pub mod open;
 pub mod private;

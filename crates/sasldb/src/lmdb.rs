@@ -7,12 +7,13 @@ mod wipe;
 use crate::{
     error::{Error, Kind},
     location::Access,
+    meta,
     name::Name,
     record::{Record, Stamp, key},
     store::{Change, Store, Warning},
 };
 use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
-use sasl_core::{random, secret::Secret};
+use sasl_core::secret::Secret;
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -26,10 +27,6 @@ pub(crate) struct Lmdb {
     environment: Env<WithTls>,
     records: Database<'static, Bytes, Bytes>,
 }
-
-/// Where the store keeps what is its own: the version of the format, and its secret. No user's key begins with a NUL.
-const META: &[u8] = b"\0meta";
-const FORMAT: u8 = 1;
 
 impl Lmdb {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
@@ -47,9 +44,9 @@ impl Lmdb {
     /// A file without a format is new, and becomes a store only where one may be made.
     fn check_format(&self, access: Access) -> Result<(), Error> {
         let format =
-            self.read(|reading| Ok(self.records.get(reading, META)?.and_then(|meta| meta.first().copied())))?;
+            self.read(|reading| Ok(self.records.get(reading, meta::KEY)?.and_then(|meta| meta.first().copied())))?;
         match format {
-            Some(FORMAT) => Ok(()),
+            Some(meta::FORMAT) => Ok(()),
             Some(_) => Err(self.error(Kind::Newer)),
             None if access == Access::Create => self.format(),
             None => Err(self.error(Kind::Missing)),
@@ -58,14 +55,14 @@ impl Lmdb {
 
     /// Somebody else may have come first.
     fn format(&self) -> Result<(), Error> {
-        let secret = random::bytes::<32>().map_err(|_| self.error(Kind::NoRandomness))?;
+        let meta = meta::generate().map_err(|kind| self.error(kind))?;
         self.change("create", |writing| {
             if self.records.is_empty(writing)? {
-                self.records.put(writing, META, &[&[FORMAT], &secret[..]].concat())?;
+                self.records.put(writing, meta::KEY, &meta)?;
             }
             Ok(())
         })?;
-        let made = self.read(|reading| Ok(self.records.get(reading, META)?.is_some()))?;
+        let made = self.read(|reading| Ok(self.records.get(reading, meta::KEY)?.is_some()))?;
         if made { Ok(()) } else { Err(self.error(Kind::Foreign("an LMDB file of another program"))) }
     }
 
@@ -149,7 +146,7 @@ impl Store for Lmdb {
         let listed = self.read(|reading| {
             for entry in self.records.iter(reading)? {
                 let (key, value) = entry?;
-                if key.first() == Some(&0) {
+                if meta::is_own(key) {
                     continue;
                 }
                 match Record::decode(key, value).map(&mut *each) {
@@ -189,11 +186,8 @@ impl Store for Lmdb {
     }
 
     fn secret(&self) -> Result<Secret, Error> {
-        let meta = self.read(|reading| Ok(self.records.get(reading, META)?.map(<[u8]>::to_vec)))?;
-        match meta.as_deref() {
-            Some([FORMAT, secret @ ..]) => Ok(Secret::new(secret)),
-            _ => Err(self.error(Kind::Damaged("no secret"))),
-        }
+        let secret = self.read(|reading| Ok(meta::secret(self.records.get(reading, meta::KEY)?)))?;
+        secret.map_err(|kind| self.error(kind))
     }
 
     fn is_current(&self) -> bool {

@@ -5,11 +5,12 @@
 use crate::{
     error::{Error, Kind},
     location::Access,
+    meta,
     name::Name,
     record::{Record, Stamp, key},
     store::{Change, Store, Warning},
 };
-use sasl_core::{random, secret::Secret};
+use sasl_core::secret::Secret;
 use sled::{Batch, Db, IVec};
 use std::{
     fs::{DirBuilder, File},
@@ -25,10 +26,6 @@ pub(crate) struct Sled {
     identity: (u64, u64),
     records: Db,
 }
-
-/// As in LMDB.
-const META: &[u8] = b"\0meta";
-const FORMAT: u8 = 1;
 
 /// A store of users is small beside what sled would keep in memory by default.
 const CACHE: u64 = 16 * 1024 * 1024;
@@ -56,14 +53,12 @@ impl Sled {
     }
 
     fn check_format(&self, access: Access) -> Result<(), Error> {
-        match self.value(META)?.as_deref().and_then(<[u8]>::first) {
-            Some(&FORMAT) => Ok(()),
+        match self.value(meta::KEY)?.as_deref().and_then(<[u8]>::first) {
+            Some(&meta::FORMAT) => Ok(()),
             Some(_) => Err(self.error(Kind::Newer)),
             None if access == Access::Create => {
-                let secret = random::bytes::<32>().map_err(|_| self.error(Kind::NoRandomness))?;
-                self.records
-                    .insert(META, [&[FORMAT], &secret[..]].concat())
-                    .map_err(|error| self.failed("create", error))?;
+                let meta = meta::generate().map_err(|kind| self.error(kind))?;
+                self.records.insert(meta::KEY, meta).map_err(|error| self.failed("create", error))?;
                 self.sync()
             }
             None => Err(self.error(Kind::Missing)),
@@ -103,7 +98,7 @@ impl Store for Sled {
     fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error> {
         for entry in self.records.iter() {
             let (key, value) = entry.map_err(|error| self.failed("read", error))?;
-            if key.first() == Some(&0) {
+            if meta::is_own(&key) {
                 continue;
             }
             if each(Record::decode(&key, &value).map_err(|kind| self.error(kind))?).is_break() {
@@ -147,10 +142,7 @@ impl Store for Sled {
     }
 
     fn secret(&self) -> Result<Secret, Error> {
-        match self.value(META)?.as_deref() {
-            Some([FORMAT, secret @ ..]) => Ok(Secret::new(secret)),
-            _ => Err(self.error(Kind::Damaged("no secret"))),
-        }
+        meta::secret(self.value(meta::KEY)?.as_deref()).map_err(|kind| self.error(kind))
     }
 
     fn is_current(&self) -> bool {
