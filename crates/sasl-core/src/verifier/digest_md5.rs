@@ -14,7 +14,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use md5::{Digest, Md5};
 use std::{borrow::Cow, fmt, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// H(user ":" realm ":" password), raw. Whoever has it can log in by DIGEST-MD5 as that user in that realm.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -113,16 +113,12 @@ impl Key {
 /// The hashes that clients in the field may make of one password: every string that fits ISO 8859-1 converted
 /// (the RFC, libsasl2), none converted (Dovecot), the password alone converted (gsasl). Equal ones once.
 pub(crate) fn readings(username: &[u8], realm: &[u8], password: &[u8]) -> Vec<Ha1> {
-    let hash = |parts: [&[u8]; 3]| Ha1(Md5::digest(parts.join(&b':')).into());
-    let mut latin1_password = latin1(password);
+    let converted = Zeroizing::new(latin1(password).into_owned());
     let mut all = vec![
-        hash([&latin1(username), &latin1(realm), &latin1_password]),
-        hash([username, realm, password]),
-        hash([username, realm, &latin1_password]),
+        reading_of_the_rfc(username, realm, password),
+        hash(username, realm, password),
+        hash(username, realm, &converted),
     ];
-    if let Cow::Owned(converted) = &mut latin1_password {
-        converted.zeroize();
-    }
     all.dedup_by(|a, b| a.0 == b.0);
     if all.len() == 3 && all[0].0 == all[2].0 {
         all.pop();
@@ -132,7 +128,14 @@ pub(crate) fn readings(username: &[u8], realm: &[u8], password: &[u8]) -> Vec<Ha
 
 /// The hash that our own client makes: the rule of the RFC, string by string.
 pub(crate) fn reading_of_the_rfc(username: &[u8], realm: &[u8], password: &[u8]) -> Ha1 {
-    readings(username, realm, password).swap_remove(0)
+    let converted = Zeroizing::new(latin1(password).into_owned());
+    hash(&latin1(username), &latin1(realm), &converted)
+}
+
+/// Part by part: no copy of the password stays behind.
+fn hash(username: &[u8], realm: &[u8], password: &[u8]) -> Ha1 {
+    let hash = Md5::new_with_prefix(username).chain_update(b":").chain_update(realm);
+    Ha1(hash.chain_update(b":").chain_update(password).finalize().into())
 }
 
 /// UTF-8 to ISO 8859-1 where every character allows it, else the bytes as they are (RFC 2831 section 2.1.2.1).

@@ -27,7 +27,7 @@ pub(super) fn begin(context: ClientContext) -> Result<Response, Failure> {
 struct Challenge {
     realms: Vec<Vec<u8>>,
     nonce: Vec<u8>,
-    charset: Option<Vec<u8>>,
+    utf8: bool,
 }
 
 impl Challenge {
@@ -43,12 +43,13 @@ impl Challenge {
         if !qop.split(|octet| matches!(octet, b',' | b' ' | b'\t')).any(|word| word.eq_ignore_ascii_case(b"auth")) {
             return Err(Failure::new(Reason::TooWeak, "no qop that both sides have"));
         }
-        check_charset(directives.one("charset")?)?;
+        let charset = directives.one("charset")?;
+        check_charset(charset)?;
         check_maxbuf(directives.one("maxbuf")?)?;
         Ok(Self {
             realms: directives.all("realm").map(<[u8]>::to_vec).collect(),
             nonce: directives.the("nonce")?.to_vec(),
-            charset: directives.one("charset")?.map(<[u8]>::to_vec),
+            utf8: charset.is_some(),
         })
     }
 
@@ -88,8 +89,7 @@ fn write(
     (hashed, key): (&Hashed<'_>, &SessionKey),
 ) -> Vec<u8> {
     let credentials = &context.credentials;
-    let utf8 = challenge.charset.is_some();
-    let spelled = |name| if utf8 { std::borrow::Cow::Borrowed(name) } else { latin1(name) };
+    let spelled = |name| if challenge.utf8 { std::borrow::Cow::Borrowed(name) } else { latin1(name) };
     let mut message = Vec::with_capacity(320);
     put_quoted("username", &spelled(&credentials.login), &mut message);
     realm.into_iter().for_each(|realm| put_quoted("realm", &spelled(realm), &mut message));
@@ -98,7 +98,7 @@ fn write(
     put_quoted("cnonce", hashed.cnonce, &mut message);
     put_token("nc", "00000001", &mut message);
     put_token("qop", "auth", &mut message);
-    if utf8 {
+    if challenge.utf8 {
         put_token("charset", "utf-8", &mut message); // also for ASCII: without it and without a realm, gsasl 2.2 crashes
     }
     put_quoted("digest-uri", hashed.digest_uri, &mut message);
