@@ -5,7 +5,7 @@
 
 use crate::{
     exit::{Failure, status},
-    kept::{Kept, read_login},
+    kept::{Kept, name, read_login},
     password,
     progress::Progress,
 };
@@ -14,7 +14,6 @@ use sasl_core::{
     verifier::{Verifiers, argon2id::Memory},
 };
 use sasldb::{
-    name::Name,
     record::{Record, Status},
     store::{Change, Store},
 };
@@ -109,8 +108,7 @@ fn derive(users: &[(Login, &[u8])], kept: &Kept) -> Result<Vec<Record>, Failure>
     let mut memory = Memory::default();
     let record = |(login, password): &(Login, &[u8])| {
         let verifiers = Verifiers::derive(&kept.schemes, login, &kept.digest_realms, password, &mut memory)?;
-        let realm = login.realm().unwrap_or(&kept.realm);
-        Ok(Record::new(Name::from((login.user(), realm)), verifiers)?)
+        Ok(Record::new(name(login)?, verifiers)?)
     };
     users.iter().map(record).collect()
 }

@@ -8,7 +8,7 @@ use sasl_core::{
     name::MechanismName,
     verifier::Scheme,
 };
-use sasldb::users::realm_of_this_host;
+use sasldb::{name::Name, users::realm_of_this_host};
 use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
 /// What is kept of a password.
@@ -50,6 +50,12 @@ pub(crate) fn read_login(userid: &[u8], realm: &Realm) -> Result<Login, Failure>
     }
     let login = Login::parse(userid).map_err(|failure| bad_name(failure.cause()))?;
     Ok(login.or_in(Some(realm)))
+}
+
+/// The name under which the record of `login` is kept.
+pub(crate) fn name(login: &Login) -> Result<Name<'_>, Failure> {
+    let realm = login.realm().map(Realm::as_bytes).unwrap_or_default();
+    Name::new(login.user().as_bytes(), realm).map_err(|failure| bad_name(failure.cause()))
 }
 
 pub(crate) fn bad_name(what: &str) -> Failure {

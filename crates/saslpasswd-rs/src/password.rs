@@ -83,11 +83,9 @@ fn read_input() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut password = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
     let line = stdin().is_terminal();
     while password.len() < LONGEST + 2 && !(line && password.ends_with(b"\n")) {
-        match read_some(&mut password)
-            .map_err(|error| Failure::new(status::FAILED, format!("standard input: {error}")))?
-        {
-            0 => break,
-            _ => continue,
+        let failed = |error| Failure::new(status::FAILED, format!("standard input: {error}"));
+        if read_some(&mut password).map_err(failed)? == 0 {
+            break;
         }
     }
     if password.ends_with(b"\n") {
@@ -107,7 +105,7 @@ fn read_some(password: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
                 return Ok(length);
             }
             Err(Errno::EINTR) => {}
-            Err(error) => return Err(io::Error::from_raw_os_error(error as i32)),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     cli,
     exit::{Failure, program_name, status},
     import::import,
-    kept::{Kept, bad_name, read_login},
+    kept::{Kept, bad_name, name, read_login},
     password::{Source, read_password},
 };
 use clap::{ArgMatches, error::ErrorKind};
@@ -16,7 +16,6 @@ use sasl_core::{
 };
 use sasldb::{
     location::{Access, Location},
-    name::Name,
     open::open,
     private::keep_memory_private,
     record::{Record, Status},
@@ -166,9 +165,4 @@ fn store(location: &Location, access: Access, program: &str) -> Result<Box<dyn S
         eprintln!("{program}: warning: {warning}");
     }
     Ok(store)
-}
-
-fn name(login: &Login) -> Result<Name<'_>, Failure> {
-    let realm = login.realm().map(Realm::as_bytes).unwrap_or_default();
-    Name::new(login.user().as_bytes(), realm).map_err(|failure| bad_name(failure.cause()))
 }
