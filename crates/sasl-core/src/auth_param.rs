@@ -17,10 +17,10 @@ impl AuthParam {
     /// Reads what follows `AUTH=`. `None` where that is no xtext, or empty: reply 501 5.5.4.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
-        match value {
-            b"" => None,
-            b"<>" => Some(Self::Unknown),
-            value => xtext::decode(value).filter(|mailbox| !mailbox.contains(&0)).map(Self::Mailbox),
+        match xtext::decode(value)? {
+            mailbox if mailbox.is_empty() || mailbox.contains(&0) => None,
+            mailbox if mailbox == b"<>" => Some(Self::Unknown),
+            mailbox => Some(Self::Mailbox(mailbox)),
         }
     }
 
@@ -63,6 +63,7 @@ mod tests {
             assert_eq!(AuthParam::parse(wire.as_bytes()), Some(value.clone()));
             assert_eq!(value.to_string(), wire);
         }
+        assert_eq!(AuthParam::parse(b"<+3e"), Some(AuthParam::Unknown), "written out, it would be that");
         assert_eq!(AuthParam::parse(b""), None);
         assert_eq!(AuthParam::parse(b"a=b"), None);
     }
