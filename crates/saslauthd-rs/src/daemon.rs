@@ -19,8 +19,9 @@ use sasldb::{private::keep_memory_private, users::realm_of_this_host};
 use std::{env, ffi::OsString, io, os::unix::net::UnixListener, process::ExitCode, rc::Rc, time::Duration};
 use tokio::{
     runtime,
-    signal::unix::{SignalKind, signal},
-    task::LocalSet,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    task::{LocalSet, spawn_local},
     time::{MissedTickBehavior, interval, timeout},
 };
 
@@ -133,21 +134,46 @@ fn start(settings: &Settings, directory: &RunDirectory, socket: UnixListener, se
 }
 
 async fn run(mut listener: Listener, directory: &RunDirectory, service: &Rc<Service>) -> io::Result<()> {
-    let [mut terminate, mut interrupt, mut hang_up] =
-        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
-    let mut second = interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let ended = loop {
-        tokio::select! {
-            served = listener.serve(service) => break served,
-            _ = terminate.recv() => break Ok(()),
-            _ = interrupt.recv() => break Ok(()),
-            _ = hang_up.recv() => service.reload(realm_of_this_host().map(|realm| realm.as_bytes().to_vec()).unwrap_or_default()),
-            _ = second.tick() => service.tick(),
-        }
+    let (end, ended) = oneshot::channel();
+    // A task of its own, so that a login does not turn it over.
+    spawn_local(attend(Signals::new()?, Rc::clone(service), end));
+    let served = tokio::select! {
+        biased;
+        served = listener.serve(service) => served,
+        _ = ended => Ok(()),
     };
     directory.remove_socket();
     listener.serve_the_rest(service);
     let _ = timeout(DRAIN, service.drained()).await;
-    ended
+    served
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let [terminate, interrupt, hang_up] =
+            [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
+        Ok(Self { terminate, interrupt, hang_up })
+    }
+}
+
+/// Does what is not a login, until it is time to end.
+async fn attend(mut signals: Signals, service: Rc<Service>, end: oneshot::Sender<()>) {
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hang_up.recv() => service.reload(realm_of_this_host().map(|realm| realm.as_bytes().to_vec()).unwrap_or_default()),
+            _ = second.tick() => service.tick(),
+        }
+    }
+    // Whoever waits for it is told even if it is dropped.
+    let _ = end.send(());
 }

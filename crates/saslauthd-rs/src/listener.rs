@@ -1,7 +1,7 @@
 //! Accepting connections.
 
 use crate::session::{LONGEST_REQUEST, Service};
-use std::{io, os::unix::net::UnixListener, rc::Rc, time::Duration};
+use std::{future::poll_fn, io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::yield_now,
@@ -43,7 +43,7 @@ impl Listener {
     /// Where the socket itself fails.
     pub async fn serve(&mut self, service: &Rc<Service>) -> io::Result<()> {
         loop {
-            let mut ready = self.socket.readable().await?;
+            let mut ready = poll_fn(|context| self.socket.poll_read_ready(context)).await?;
             match accept(self.socket.get_ref(), service, &mut self.scratch, BATCH) {
                 Accepted::All => ready.clear_ready(),
                 Accepted::Some => yield_now().await,
