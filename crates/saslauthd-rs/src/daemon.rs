@@ -74,11 +74,10 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     let most_open =
         usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(MOST_OPEN).clamp(1, MOST_OPEN);
     let service = Service::new(checker, Rc::clone(&log), settings.deadline, most_open);
-    let socket = directory.listen(settings.socket_mode, settings.socket_group).inspect_err(|_| directory.release())?;
+    let socket = directory.listen(settings.socket_mode, settings.socket_group)?;
     log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
     let served = start(settings, &directory, socket, &service);
     log.write(Level::Info, "ended");
-    directory.release();
     served.map_err(|error| Failure::new(format!("serving: {error}")))
 }
 

@@ -29,11 +29,13 @@ use std::{
 pub struct RunDirectory {
     path: PathBuf,
     /// Holds the lock for as long as we live.
-    _pid_file: File,
+    pid_file: File,
 }
 
 const PID_FILE: &str = "saslauthd.pid";
 const SOCKET: &str = "mux";
+/// The socket's name until it has its mode and its group.
+const NEW_SOCKET: &str = "mux.new";
 
 /// What nobody else gets of the files that are made here.
 const PRIVATE: Mode = Mode::from_bits_truncate(0o077);
@@ -57,11 +59,12 @@ impl RunDirectory {
             )));
         }
         make(path)?;
-        trust(path)?;
         chdir(path).map_err(|error| trouble(path, "could not chdir to", error.into()))?;
+        trust(path)?;
         umask(PRIVATE);
-        let pid_file = lock(path)?;
-        Ok(Self { path: path.into(), _pid_file: pid_file })
+        let claimed = Self { path: path.into(), pid_file: lock(path)? };
+        claimed.write_pid()?;
+        Ok(claimed)
     }
 
     /// Listens on the socket. It appears under its name only when it has its mode and its group.
@@ -71,18 +74,19 @@ impl RunDirectory {
     pub fn listen(&self, mode: u32, group: Option<Gid>) -> Result<UnixListener, Failure> {
         let failed = |what| move |error: io::Error| trouble(&self.path.join(SOCKET), what, error);
         self.remove_stale_socket()?;
-        let name = format!("{SOCKET}.{}", getpid());
+        // One that somebody who was killed left behind. The lock says that it is nobody's.
+        let _ = fs::remove_file(NEW_SOCKET);
         umask(Mode::from_bits_truncate(!mode & 0o777));
-        let bound = UnixListener::bind(&name);
+        let bound = UnixListener::bind(NEW_SOCKET);
         umask(PRIVATE);
         let listener = bound.map_err(failed("could not bind"))?;
         let named = || -> io::Result<()> {
-            fchownat(AT_FDCWD, name.as_str(), None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            fchownat(AT_FDCWD, NEW_SOCKET, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
             listen(&listener, Backlog::new(BACKLOG)?)?;
-            fs::rename(&name, SOCKET)
+            fs::rename(NEW_SOCKET, SOCKET)
         };
         if let Err(error) = named() {
-            let _ = fs::remove_file(&name);
+            let _ = fs::remove_file(NEW_SOCKET);
             return Err(failed("could not set up socket")(error));
         }
         Ok(listener)
@@ -93,9 +97,9 @@ impl RunDirectory {
         let _ = fs::remove_file(SOCKET);
     }
 
-    /// Removes the pid file: at the very end, or where the socket cannot be had.
-    pub fn release(&self) {
-        let _ = fs::remove_file(PID_FILE);
+    fn write_pid(&self) -> Result<(), Failure> {
+        let written = self.pid_file.set_len(0).and_then(|()| writeln!(&self.pid_file, "{}", getpid()));
+        written.map_err(|error| trouble(&self.path.join(PID_FILE), "could not write pid file", error))
     }
 
     /// Removes a socket that nobody listens on. Anything else of that name is not ours to remove.
@@ -112,6 +116,13 @@ impl RunDirectory {
     }
 }
 
+/// The pid file goes with us, however we end, and while we still have its lock.
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(PID_FILE);
+    }
+}
+
 fn make(path: &Path) -> Result<(), Failure> {
     match DirBuilder::new().mode(0o755).create(path) {
         Ok(()) => Ok(()),
@@ -120,9 +131,10 @@ fn make(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Whoever can write the directory can put a socket of their own into it, and collect passwords.
+/// Whoever can write the directory can put a socket of their own into it, and collect passwords. What is looked at
+/// is where we are, which is not what `path` says if somebody moved it.
 fn trust(path: &Path) -> Result<(), Failure> {
-    let metadata = path.metadata().map_err(|error| trouble(path, "could not look at", error))?;
+    let metadata = fs::metadata(".").map_err(|error| trouble(path, "could not look at", error))?;
     let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
     match ours && metadata.mode() & 0o022 == 0 {
         true => Ok(()),
@@ -133,9 +145,26 @@ fn trust(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The lock is the one that the original takes, so that neither starts beside the other.
+/// The lock is the one that the original takes, so that neither starts beside the other. A file that whoever had the
+/// lock has removed meanwhile is no claim to the directory.
 fn lock(directory: &Path) -> Result<File, Failure> {
     let path = directory.join(PID_FILE);
+    loop {
+        let file = open_pid_file(&path)?;
+        lock_whole(&file, &path)?;
+        if is_in_place(&file) {
+            return Ok(file);
+        }
+    }
+}
+
+fn is_in_place(file: &File) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let (ours, there) = (file.metadata(), fs::symlink_metadata(PID_FILE));
+    ours.is_ok_and(|ours| there.is_ok_and(|there| identity(ours) == identity(there)))
+}
+
+fn open_pid_file(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
     options
         .read(true)
@@ -144,21 +173,21 @@ fn lock(directory: &Path) -> Result<File, Failure> {
         .truncate(false)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-    let mut file = options.open(PID_FILE).map_err(|error| trouble(&path, "could not open pid file", error))?;
+    options.open(PID_FILE).map_err(|error| trouble(path, "could not open pid file", error))
+}
+
+fn lock_whole(file: &File, path: &Path) -> Result<(), Failure> {
     #[expect(clippy::cast_possible_truncation, reason = "small constants of the system")]
     let (l_type, l_whence) = (libc::F_WRLCK as _, libc::SEEK_SET as _);
     let whole = libc::flock { l_type, l_whence, l_start: 0, l_len: 0, l_pid: 0 };
     match fcntl(file.as_fd(), FcntlArg::F_SETLK(&whole)) {
-        Ok(_) => {}
+        Ok(_) => Ok(()),
         Err(Errno::EAGAIN | Errno::EACCES) => {
             let text = format!("Another instance of saslauthd is currently running\n{}: locked", path.display());
-            return Err(Failure::new(text).with_status(RUNNING));
+            Err(Failure::new(text).with_status(RUNNING))
         }
-        Err(error) => return Err(trouble(&path, "could not lock pid file", error.into())),
+        Err(error) => Err(trouble(path, "could not lock pid file", error.into())),
     }
-    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", getpid()));
-    written.map_err(|error| trouble(&path, "could not write pid file", error))?;
-    Ok(file)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "made by map_err")]

@@ -14,7 +14,10 @@ use running::{Daemon, ask, connect, request, users};
 use sasldb::record::Status;
 use std::{
     io::{Read, Write},
-    os::unix::{fs::PermissionsExt, net::UnixStream},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -241,6 +244,18 @@ fn a_second_instance_is_refused_and_touches_nothing() {
     }
     assert_eq!(daemon.files(), before);
     assert_eq!(daemon.ask("tim", "pencil"), OK);
+}
+
+#[test]
+fn what_one_that_was_killed_left_is_no_hindrance() {
+    let mut daemon = Daemon::start(&[]);
+    daemon.signal(Signal::SIGKILL);
+    daemon.ended();
+    UnixListener::bind(daemon.directory().join("mux.new")).unwrap();
+    assert_eq!(daemon.files(), ["mux", "mux.new", "saslauthd.pid"]);
+    let daemon = daemon.restart();
+    assert_eq!(daemon.ask("tim", "pencil"), OK);
+    assert_eq!(daemon.files(), ["mux", "saslauthd.pid"]);
 }
 
 #[test]

@@ -64,6 +64,11 @@ impl Daemon {
         self
     }
 
+    /// Starts it again in the same place.
+    pub(crate) fn restart(self) -> Self {
+        self.run(&[], None)
+    }
+
     /// The command that starts a daemon in the same place.
     pub(crate) fn another(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthd"));
