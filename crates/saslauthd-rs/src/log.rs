@@ -1,19 +1,22 @@
 //! The log: one line a decision, to syslog, and with `-d` to standard error too.
 //!
-//! A line is never waited for: what syslog does not take at once is counted and left out. So is what a flood of
-//! requests would write beyond a rate; refusals and successes have a rate each, so that neither hides the other.
+//! A line is never waited for: what syslog does not take at once is lost, and counted. What a flood of requests would
+//! write beyond a rate is left out, and counted; refusals and successes have a rate each, so that neither hides the
+//! other.
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::stat::fstat,
     unistd::getpid,
 };
 use std::{
     cell::RefCell,
+    env,
     fmt::{self, Write as _},
-    io::{Write, stderr},
+    io::{self, Write, stderr},
     os::{fd::AsFd, unix::net::UnixDatagram},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How bad it is; the numbers are syslog's.
@@ -48,8 +51,8 @@ pub enum Destination {
     Syslog,
     /// syslog and standard error: `-d`.
     SyslogAndStderr,
-    /// Standard error alone, for whoever collects it, such as journald: `-f` under systemd.
-    Stderr,
+    /// Standard error alone, which is journald's: `-f` under systemd.
+    Journal,
 }
 
 /// A log for one thread.
@@ -60,9 +63,18 @@ pub struct Log {
 }
 
 struct State {
-    syslog: Option<UnixDatagram>,
-    tried: Instant,
+    syslog: Option<Syslog>,
     rates: [Rate; 2],
+}
+
+/// syslog's socket, opened anew where syslog was restarted.
+struct Syslog {
+    path: &'static Path,
+    socket: Option<UnixDatagram>,
+    /// When it could not be opened last.
+    failed: Option<Instant>,
+    /// Lines that were not taken, as far as nobody has been told.
+    lost: u64,
 }
 
 /// So many lines at once, and so many a second after that.
@@ -74,11 +86,25 @@ const FACILITY: u8 = 4;
 
 const SYSLOG: &str = "/dev/log";
 
+/// How long to leave syslog alone when it could not be reached.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Destination {
+    /// Whether standard error is the journal's: systemd tells its services which file theirs is, and whoever they start
+    /// may have another.
+    #[must_use]
+    pub fn stderr_is_the_journal() -> bool {
+        let Ok(ours) = fstat(stderr()) else { return false };
+        env::var("JOURNAL_STREAM").is_ok_and(|journal| journal == format!("{}:{}", ours.st_dev, ours.st_ino))
+    }
+}
+
 impl Log {
     /// A log that is open.
     #[must_use]
     pub fn new(destination: Destination, verbose: bool) -> Self {
-        let state = State { syslog: connect(destination), tried: Instant::now(), rates: [Rate::FULL, Rate::FULL] };
+        let syslog = (destination != Destination::Journal).then(|| Syslog::new(SYSLOG));
+        let state = State { syslog, rates: [Rate::FULL, Rate::FULL] };
         Self { destination, verbose, state: RefCell::new(state) }
     }
 
@@ -99,7 +125,7 @@ impl Log {
         }
     }
 
-    /// Says how many lines were left out in the second that is over. Call it once a second.
+    /// Says how many lines were left out in the second that is over, and how many were lost. Call it once a second.
     pub fn tick(&self) {
         let state = &mut *self.state.borrow_mut();
         for (class, what) in [(Class::Success, "successes"), (Class::Refusal, "refusals")] {
@@ -108,35 +134,70 @@ impl Log {
                 count => self.emit(state, Level::Warning, &format_args!("{count} more lines of {what} suppressed")),
             }
         }
+        if let Some(syslog) = &mut state.syslog {
+            syslog.admit_losses();
+        }
     }
 
     /// Opens syslog anew, as after it was restarted.
     pub fn reopen(&self) {
-        self.state.borrow_mut().syslog = connect(self.destination);
+        if let Some(syslog) = &mut self.state.borrow_mut().syslog {
+            syslog.reopen();
+        }
     }
 
     fn emit(&self, state: &mut State, level: Level, text: &dyn fmt::Display) {
         if self.destination != Destination::Syslog && takes_a_line(stderr()) {
-            let _ = writeln!(stderr().lock(), "saslauthd[{}]: {text}", getpid());
+            let _ = match self.destination {
+                Destination::Journal => writeln!(stderr().lock(), "<{}>{text}", level as u8),
+                _ => writeln!(stderr().lock(), "saslauthd[{}]: {text}", getpid()),
+            };
         }
-        if self.destination != Destination::Stderr {
-            state.send(self.destination, level, text);
+        if let Some(syslog) = &mut state.syslog {
+            syslog.send(level, text);
         }
     }
 }
 
-impl State {
-    fn send(&mut self, destination: Destination, level: Level, text: &dyn fmt::Display) {
+impl Syslog {
+    fn new(path: &'static str) -> Self {
+        let mut syslog = Self { path: Path::new(path), socket: None, failed: None, lost: 0 };
+        syslog.reopen();
+        syslog
+    }
+
+    /// Sends a line, or counts it as lost.
+    fn send(&mut self, level: Level, text: &dyn fmt::Display) {
+        self.lost += u64::from(!self.takes(level, text));
+    }
+
+    fn takes(&mut self, level: Level, text: &dyn fmt::Display) -> bool {
         let mut line = String::with_capacity(256);
         let _ = write!(line, "<{}>saslauthd[{}]: {text}", FACILITY << 3 | level as u8, getpid());
-        if self.syslog.is_none() && self.tried.elapsed().as_secs() >= 1 {
-            self.syslog = connect(destination);
-            self.tried = Instant::now();
+        match self.try_send(&line) {
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(_) if self.failed.is_some_and(|failed| failed.elapsed() < PAUSE) => false,
+            Err(_) => {
+                self.reopen();
+                self.try_send(&line).is_ok()
+            }
         }
-        let Some(syslog) = &self.syslog else { return };
-        match syslog.send(line.as_bytes()) {
-            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => self.syslog = None,
-            Ok(_) | Err(_) => {}
+    }
+
+    fn try_send(&self, line: &str) -> io::Result<usize> {
+        self.socket.as_ref().map_or(Err(io::ErrorKind::NotConnected.into()), |socket| socket.send(line.as_bytes()))
+    }
+
+    fn reopen(&mut self) {
+        self.socket = connect(self.path).ok();
+        self.failed = self.socket.is_none().then(Instant::now);
+    }
+
+    fn admit_losses(&mut self) {
+        let lost = self.lost;
+        if lost > 0 && self.takes(Level::Warning, &format_args!("{lost} lines lost, which syslog did not take")) {
+            self.lost = 0;
         }
     }
 }
@@ -147,14 +208,11 @@ fn takes_a_line(file: impl AsFd) -> bool {
     poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
-fn connect(destination: Destination) -> Option<UnixDatagram> {
-    if destination == Destination::Stderr || !Path::new(SYSLOG).exists() {
-        return None;
-    }
-    let socket = UnixDatagram::unbound().ok()?;
-    socket.set_nonblocking(true).ok()?;
-    socket.connect(SYSLOG).ok()?;
-    Some(socket)
+fn connect(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(path)?;
+    Ok(socket)
 }
 
 struct Rate {
@@ -201,8 +259,35 @@ mod tests {
     }
 
     #[test]
+    fn what_syslog_does_not_take_is_counted_and_one_that_was_restarted_gets_the_next_line() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path: &'static str = Box::leak(scratch.path().join("log").to_str().unwrap().into());
+        let receive = |syslog: &UnixDatagram| {
+            let mut line = [0; 256];
+            let length = syslog.recv(&mut line).unwrap();
+            String::from_utf8(line[..length].to_vec()).unwrap()
+        };
+        let mut ours = Syslog::new(path);
+        ours.send(Level::Info, &"nobody is there");
+        assert_eq!(ours.lost, 1);
+        ours.failed = None;
+        let theirs = UnixDatagram::bind(path).unwrap();
+        ours.send(Level::Info, &"first");
+        assert_eq!(receive(&theirs), format!("<38>saslauthd[{}]: first", getpid()));
+        ours.admit_losses();
+        assert!(receive(&theirs).ends_with(": 1 lines lost, which syslog did not take"));
+        std::fs::remove_file(path).unwrap();
+        drop(theirs);
+        let theirs = UnixDatagram::bind(path).unwrap();
+        ours.send(Level::Error, &"after a restart");
+        assert_eq!(receive(&theirs), format!("<35>saslauthd[{}]: after a restart", getpid()));
+        (0..5000).for_each(|_| ours.send(Level::Info, &"a flood that nobody reads"));
+        assert!(ours.lost > 0, "it would have waited");
+    }
+
+    #[test]
     fn what_is_left_out_is_not_even_made() {
-        let log = Log::new(Destination::Stderr, false);
+        let log = Log::new(Destination::Journal, false);
         let mut made = 0;
         for _ in 0..BURST + 10 {
             log.decision(Class::Refusal, Level::Debug, || {

@@ -134,10 +134,9 @@ impl Place {
 }
 
 impl Destination {
-    /// Under systemd, standard error is the journal.
     fn or_journal(self, foreground: bool) -> Self {
-        let journal = foreground && self == Self::Syslog && std::env::var_os("JOURNAL_STREAM").is_some();
-        if journal { Self::Stderr } else { self }
+        let journal = foreground && self == Self::Syslog && Self::stderr_is_the_journal();
+        if journal { Self::Journal } else { self }
     }
 }
 
