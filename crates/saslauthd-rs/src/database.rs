@@ -12,13 +12,16 @@ use sasldb::{
 };
 use std::{fs, rc::Rc};
 
-/// Above so much memory mapped from files, the store is opened anew: its pages then belong to the system alone.
-const MOST_MAPPED: u64 = 4 * 1024 * 1024;
+/// When so many KiB of files are in our memory that were not when the store was opened, it is opened anew: its pages
+/// then belong to the system alone.
+const MOST_MAPPED: u64 = 1024;
 
 /// The store, wherever it is now.
 pub struct Database {
     place: Location,
     open: Option<Box<dyn Store>>,
+    /// What was in memory then, of our own program above all.
+    mapped: u64,
     /// What went wrong last: it is logged when it is new.
     trouble: String,
     log: Rc<Log>,
@@ -37,7 +40,7 @@ impl Database {
         if place != *wanted {
             log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
         }
-        let mut database = Self { place, open: None, trouble: String::new(), log };
+        let mut database = Self { place, open: None, mapped: 0, trouble: String::new(), log };
         let opened = database.reopen();
         if database.note(opened).is_ok() {
             database.introduce();
@@ -66,7 +69,7 @@ impl Database {
     /// Looks whether the store is still the one that is open, and small in memory. Call it once a second.
     pub fn refresh(&mut self) {
         let current = self.open.as_ref().is_some_and(|store| store.is_current());
-        if self.open.is_some() && (!current || mapped() > MOST_MAPPED) {
+        if self.open.is_some() && (!current || mapped() > self.mapped + MOST_MAPPED) {
             let reopened = self.reopen();
             let _ = self.note(reopened);
         }
@@ -79,6 +82,7 @@ impl Database {
     pub fn reopen(&mut self) -> Result<(), Error> {
         self.open = None;
         self.open = Some(open(&self.place, Access::Read)?);
+        self.mapped = mapped();
         Ok(())
     }
 
@@ -112,11 +116,11 @@ impl Database {
     }
 }
 
-/// Bytes of files that are in this process's memory.
+/// KiB of files that are in this process's memory.
 fn mapped() -> u64 {
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(2).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * 4096
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let files = status.lines().find_map(|line| line.strip_prefix("RssFile:"));
+    files.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
 }
 
 impl std::fmt::Debug for Database {
