@@ -28,6 +28,9 @@ use tokio::{
 /// How long requests in flight may take when the daemon is told to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long a client that has connected may still take to send its request then.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
 /// Connections at once, however many files may be open: a silent one takes some 8 KiB, here and in the kernel.
 const MOST_OPEN: usize = 16 * 1024;
 
@@ -143,8 +146,16 @@ async fn run(mut listener: Listener, directory: &RunDirectory, service: &Rc<Serv
     };
     directory.remove_socket();
     listener.serve_the_rest(service);
-    let _ = timeout(DRAIN, service.drained()).await;
+    drain(service).await;
     served
+}
+
+/// Answers what is in flight. Who has not asked by now is not waited for as long as it takes to answer who has.
+async fn drain(service: &Service) {
+    if timeout(LAST_CALL, service.drained()).await.is_err() {
+        service.shed_all();
+        let _ = timeout(DRAIN, service.drained()).await;
+    }
 }
 
 struct Signals {
@@ -169,7 +180,7 @@ async fn attend(mut signals: Signals, service: Rc<Service>, end: oneshot::Sender
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
-            _ = signals.hang_up.recv() => service.reload(realm_of_this_host().map(|realm| realm.as_bytes().to_vec()).unwrap_or_default()),
+            _ = signals.hang_up.recv() => service.reload(realm_of_this_host().map(|realm| realm.as_bytes().to_vec())),
             _ = second.tick() => service.tick(),
         }
     }

@@ -98,15 +98,24 @@ impl Service {
         self.log.tick();
     }
 
-    /// Opens the log and the database anew, and looks up `realm` where a request has none.
-    pub fn reload(&self, realm: Vec<u8>) {
+    /// Opens the log and the database anew, and from now on looks up `realm` where a request has none; the one of
+    /// before, where it could not be read.
+    pub fn reload(&self, realm: Result<Vec<u8>, impl fmt::Display>) {
         self.log.reopen();
         let mut checker = self.checker.borrow_mut();
-        checker.realm = realm;
+        match realm {
+            Ok(realm) => checker.realm = realm,
+            Err(error) => self.log.write(Level::Warning, error),
+        }
         match checker.database.reopen() {
             Ok(()) => self.log.write(Level::Info, "reopened log and database"),
             Err(error) => self.log.write(Level::Error, error),
         }
+    }
+
+    /// Closes all connections whose request has not come.
+    pub fn shed_all(&self) {
+        while self.shed() {}
     }
 
     /// Closes the connection that has been silent for longest, if there is one: there is no room.
@@ -262,8 +271,19 @@ impl Subject {
     }
 }
 
-/// So many octets of a field are shown: escaped, three fields of them fit into a line that syslog takes.
-const LONGEST_SHOWN: usize = 64;
+/// A field as it is shown: escaped, and where that is longer than so many bytes cut, which is shown too. All fields of
+/// a line together leave it shorter than the 1,024 bytes that every syslog takes.
+struct Shown<'a>(&'a [u8], usize);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = Escaped(self.0).to_string();
+        match (0..=self.1).rev().find(|end| text.is_char_boundary(*end)) {
+            Some(end) if end < text.len() => write!(f, "{}...", &text[..end]),
+            _ => f.write_str(&text),
+        }
+    }
+}
 
 /// A line of the log. Its first words and fields are those of the original, for the filters that know them.
 struct Decision<'a> {
@@ -276,11 +296,10 @@ impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Request { login, service, realm, client, .. } = self.request;
         let result = if self.outcome.accepted { "success" } else { "failure" };
-        let [login, service, realm] =
-            [login, service, realm].map(|field| Escaped(&field[..field.len().min(LONGEST_SHOWN)]));
+        let (login, service, realm) = (Shown(login, 256), Shown(service, 64), Shown(realm, 256));
         write!(f, "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech=sasldb]")?;
         write!(f, " [reason={}] {}", self.outcome.reason, self.peer)?;
-        client.map_or(Ok(()), |client| write!(f, " [client={}]", Escaped(&client[..client.len().min(LONGEST_SHOWN)])))
+        client.map_or(Ok(()), |client| write!(f, " [client={}]", Shown(client, 64)))
     }
 }
 
@@ -299,5 +318,20 @@ impl fmt::Display for Peer<'_> {
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Service({} open)", self.open.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_shown_whole_or_marked_as_cut() {
+        let shown = |field: &[u8], longest| Shown(field, longest).to_string();
+        assert_eq!([shown(b"tim", 3), shown(b"timo", 3), shown(b"", 3)], ["tim", "tim...", ""]);
+        assert_eq!(shown("t\u{e9}".repeat(100).as_bytes(), 4), "t\u{e9}t...");
+        assert_eq!(shown("\u{e9}\u{e9}".as_bytes(), 3), "\u{e9}...");
+        assert_eq!(shown(&[0xff; 256], 256).len(), 256 + 3);
+        assert_eq!(shown(&[b'x'; 256], 256).len(), 256);
     }
 }

@@ -222,6 +222,26 @@ fn nothing_in_flight_is_lost_when_it_ends() {
 }
 
 #[test]
+fn silent_clients_do_not_hold_up_the_end() {
+    let mut daemon = Daemon::start(&["--deadline", "60"]);
+    let mut silent = connect(daemon.socket());
+    let mut slow = connect(daemon.socket());
+    let whole = request("tim", "pencil");
+    slow.write_all(&whole[..5]).unwrap();
+    assert_eq!(daemon.ask("tim", "pencil"), OK);
+    let start = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    thread::sleep(Duration::from_millis(200));
+    slow.write_all(&whole[5..]).unwrap();
+    assert!(daemon.ended().success());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let mut said = Vec::new();
+    slow.read_to_end(&mut said).unwrap();
+    assert_eq!(said, OK);
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
 fn a_hang_up_under_load_loses_nothing() {
     let daemon = Daemon::start(&[]);
     assert_eq!(daemon.ask("tim", "pencil"), OK);
@@ -301,6 +321,8 @@ fn names_in_the_log_are_one_clean_line_and_no_secret_is_there() {
     assert!(!log.contains("hunter2") && !log.contains("pencil"), "{log}");
     assert!(!log.contains("auth success: [user=root]") && !log.chars().any(|c| c.is_control() && c != '\n'), "{log}");
     let uid = Uid::current();
+    assert_eq!(daemon.ask(&"x".repeat(200), "pencil"), NO);
+    assert!(daemon.log().contains(&format!("[user={}]", "x".repeat(200))), "a name that is not cut");
     let expected = format!(
         "auth failure: [user=tim] [service=smtp] [realm=example.com] [mech=sasldb] [reason=wrong password] [pid={}] [uid={uid}]",
         std::process::id()
