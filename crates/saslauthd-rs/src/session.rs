@@ -278,10 +278,11 @@ struct Shown<'a>(&'a [u8], usize);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = Escaped(self.0).to_string();
-        match (0..=self.1).rev().find(|end| text.is_char_boundary(*end)) {
-            Some(end) if end < text.len() => write!(f, "{}...", &text[..end]),
-            _ => f.write_str(&text),
+        if text.len() <= self.1 {
+            return f.write_str(&text);
         }
+        let end = (0..=self.1).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        write!(f, "{}...", &text[..end])
     }
 }
 
