@@ -28,6 +28,9 @@ use tokio::{
 /// How long requests in flight may take when the daemon is told to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long clients are served that found the socket before it was removed, and come in after that.
+const LATECOMERS: Duration = Duration::from_millis(100);
+
 /// How long a client that has connected may still take to send its request then.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
@@ -145,6 +148,7 @@ async fn run(mut listener: Listener, directory: &RunDirectory, service: &Rc<Serv
         _ = ended => Ok(()),
     };
     directory.remove_socket();
+    let _ = timeout(LATECOMERS, listener.serve(service)).await;
     listener.serve_the_rest(service);
     drain(service).await;
     served
