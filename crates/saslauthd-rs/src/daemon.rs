@@ -16,7 +16,9 @@ use crate::{
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sasldb::{private::keep_memory_private, users::realm_of_this_host};
-use std::{env, ffi::OsString, io, os::unix::net::UnixListener, process::ExitCode, rc::Rc, time::Duration};
+use std::{
+    env, ffi::OsString, fmt::Display, io, os::unix::net::UnixListener, process::ExitCode, rc::Rc, time::Duration,
+};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -96,14 +98,16 @@ fn as_the_original_ends(settings: &Settings, failure: Failure) -> Failure {
 }
 
 fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
-    let failed = |what: &'static str| move |error: &dyn std::fmt::Display| Failure::new(format!("{what}: {error}"));
+    let failed = |what: &'static str| move |error: &dyn Display| Failure::new(format!("{what}: {error}"));
     let cache = settings.cache.map(|(bytes, life)| Cache::new(bytes, life)).transpose();
     let cache = cache.map_err(|failure| failed("cache")(&failure.cause()))?;
     let pool = Pool::new(settings.threads).map_err(|error| failed("threads")(&error))?;
     let database = Database::new(&settings.database, Rc::clone(log));
     let details = (settings.threads, LONGEST_QUEUE, cache.is_some());
     log.write(Level::Debug, format_args!("threads, longest queue, cache: {details:?}"));
-    Ok(Checker::new(database, cache, pool, settings.combine, realm(log)))
+    // A host without a name has users without a realm.
+    let realm = realm().inspect_err(|error| log.write(Level::Warning, error)).unwrap_or_default();
+    Ok(Checker::new(database, cache, pool, settings.combine, realm))
 }
 
 /// Raises the number of files that may be open to what is allowed, and gives it.
@@ -115,15 +119,9 @@ fn raise_open_files() -> u64 {
     }
 }
 
-/// Where requests without a realm are looked up. A host without a name has users without a realm.
-fn realm(log: &Log) -> Vec<u8> {
-    match realm_of_this_host() {
-        Ok(realm) => realm.as_bytes().to_vec(),
-        Err(error) => {
-            log.write(Level::Warning, error);
-            Vec::new()
-        }
-    }
+/// Where requests without a realm are looked up.
+fn realm() -> Result<Vec<u8>, impl Display> {
+    realm_of_this_host().map(|realm| realm.as_bytes().to_vec())
 }
 
 /// One thread serves all: what takes long is elsewhere.
@@ -184,7 +182,7 @@ async fn attend(mut signals: Signals, service: Rc<Service>, end: oneshot::Sender
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
-            _ = signals.hang_up.recv() => service.reload(realm_of_this_host().map(|realm| realm.as_bytes().to_vec())),
+            _ = signals.hang_up.recv() => service.reload(realm()),
             _ = second.tick() => service.tick(),
         }
     }
