@@ -21,8 +21,12 @@ pub enum Kind {
     Damaged(&'static str),
     /// Made by a later version of this program.
     Newer,
+    /// Its path leads to another file than it did, and a process has the former one open.
+    Replaced,
     /// In a directory where others could put something else in its place.
     Untrusted,
+    /// This process has it open already, and can have it open once.
+    Open,
     /// Another process owns it.
     Busy,
     /// The system refused; with what was attempted.
@@ -60,10 +64,14 @@ impl fmt::Display for Error {
             Kind::Foreign(what) => write!(f, "{path}: not a database of this program but {what}"),
             Kind::Damaged(what) => write!(f, "{path}: damaged database: {what}"),
             Kind::Newer => write!(f, "{path}: made by a later version of this program"),
+            Kind::Replaced => {
+                write!(f, "{path}: it was replaced while a process had it open; that process must end or open it again")
+            }
             Kind::Untrusted => write!(
                 f,
                 "{path}: others can reach into its directory: that must belong to root or to you, and others must not write it (nor read it, for sled)"
             ),
+            Kind::Open => write!(f, "{path}: this process has it open already"),
             Kind::Busy => write!(f, "{path}: another process has it open, and a sled store has one owner at a time"),
             Kind::Io(attempt, error) => write!(f, "{path}: cannot {attempt}: {error}"),
             Kind::NoRandomness => write!(f, "{path}: the system gives no randomness"),

@@ -2,6 +2,7 @@
 
 mod environment;
 mod file;
+mod lock;
 mod wipe;
 
 use crate::{
@@ -17,6 +18,7 @@ use sasl_core::secret::Secret;
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 use wipe::Removed;
 
@@ -28,26 +30,54 @@ pub(crate) struct Lmdb {
     records: Database<'static, Bytes, Bytes>,
 }
 
+/// How often to look at a file again that writers change meanwhile.
+const ATTEMPTS: usize = 100;
+
 impl Lmdb {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
-        let identity = file::prepare(path, access)?;
+        // A process opens a file once, or it would lose its locks: see `lock`. Its threads ask one after the other.
+        static OPENING: Mutex<()> = Mutex::new(());
+        let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_open(path) {
+            return Err(Error::new(path, Kind::Open));
+        }
+        let prepared = file::prepare(path, access)?;
         let failed = |error| Error::new(path, kind("open", error));
         let environment = environment::open(path, access).map_err(failed)?;
         environment.clear_stale_readers().map_err(failed)?;
         let records = records_of(&environment).map_err(failed)?;
         let records = records.ok_or_else(|| Error::new(path, Kind::Damaged("no table of records")))?;
-        let store = Self { path: path.into(), identity, environment, records };
+        let store = Self { path: path.into(), identity: prepared.identity, environment, records };
+        store.check_lock()?;
         store.check_format(access)?;
         Ok(store)
     }
 
+    /// The lock file says which transaction was the last. Where the store was replaced under a running process, that
+    /// is one of the former store, and what LMDB would read and write is anything.
+    fn check_lock(&self) -> Result<(), Error> {
+        let file = self.environment.try_clone_inner_file().map_err(|error| self.error(kind("open", error)))?;
+        for _ in 0..ATTEMPTS {
+            let ours = self.read(|reading| Ok(reading.id() as u64))?;
+            let metas = file::metas(&file).map_err(|kind| self.error(kind))?;
+            if metas.iter().any(|meta| meta.transaction == ours) {
+                return Ok(());
+            }
+            // Or two writers came in between.
+        }
+        Err(self.error(Kind::Replaced))
+    }
+
     /// A file without a format is new, and becomes a store only where one may be made.
     fn check_format(&self, access: Access) -> Result<(), Error> {
-        let format =
-            self.read(|reading| Ok(self.records.get(reading, meta::KEY)?.and_then(|meta| meta.first().copied())))?;
+        let (format, empty) = self.read(|reading| {
+            let meta = self.records.get(reading, meta::KEY)?;
+            Ok((meta.and_then(|meta| meta.first().copied()), self.records.is_empty(reading)?))
+        })?;
         match format {
             Some(meta::FORMAT) => Ok(()),
             Some(_) => Err(self.error(Kind::Newer)),
+            None if !empty => Err(self.error(Kind::Foreign("an LMDB file of another program"))),
             None if access == Access::Create => self.format(),
             None => Err(self.error(Kind::Missing)),
         }
@@ -61,9 +91,7 @@ impl Lmdb {
                 self.records.put(writing, meta::KEY, &meta)?;
             }
             Ok(())
-        })?;
-        let made = self.read(|reading| Ok(self.records.get(reading, meta::KEY)?.is_some()))?;
-        if made { Ok(()) } else { Err(self.error(Kind::Foreign("an LMDB file of another program"))) }
+        })
     }
 
     fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithTls>) -> heed::Result<T>) -> Result<T, Error> {
@@ -76,11 +104,12 @@ impl Lmdb {
         attempt: &'static str,
         change: impl FnOnce(&mut RwTxn<'_>) -> heed::Result<()>,
     ) -> Result<(), Error> {
-        let written = self.environment.write_txn().and_then(|mut writing| {
-            change(&mut writing)?;
-            writing.commit()
-        });
-        written.map_err(|error| self.error(kind(attempt, error)))
+        let failed = |error| self.error(kind(attempt, error));
+        let mut writing = self.environment.write_txn().map_err(failed)?;
+        if !self.is_current() {
+            return Err(self.error(Kind::Replaced));
+        }
+        change(&mut writing).and_then(|()| writing.commit()).map_err(failed)
     }
 
     /// Makes changes, and sees that nothing is left of what they replaced or removed.
@@ -197,6 +226,10 @@ impl Store for Lmdb {
     fn warnings(&self) -> Vec<Warning> {
         file::warnings(&self.path)
     }
+}
+
+fn is_open(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| heed::env_closing_event(path).is_some())
 }
 
 /// The table without a name, which every LMDB file has.

@@ -2,6 +2,8 @@
 //!
 //! sled's flush does not wait for the disk, so every file is synchronised here before a write counts.
 
+mod making;
+
 use crate::{
     error::{Error, Kind},
     location::Access,
@@ -13,60 +15,80 @@ use crate::{
 use sasl_core::secret::Secret;
 use sled::{Batch, Db, IVec};
 use std::{
-    fs::{DirBuilder, File},
+    fs::File,
     io,
     ops::ControlFlow,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::{PoisonError, RwLock, RwLockWriteGuard},
+    thread,
+    time::Duration,
 };
 
 /// An open directory.
 pub(crate) struct Sled {
     path: PathBuf,
+    access: Access,
     identity: (u64, u64),
     records: Db,
+    /// Held to write, so that a listing is of one moment, and what an edit read is what it changes.
+    writing: RwLock<()>,
 }
 
 /// A store of users is small beside what sled would keep in memory by default.
 const CACHE: u64 = 16 * 1024 * 1024;
 
+/// The file that every sled directory has.
+const DATA: &str = "db";
+
+/// How often to try for the lock, 5 ms apart.
+const PATIENCE: u32 = 20;
+
 impl Sled {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
-        if access == Access::Create && !path.exists() {
-            DirBuilder::new().mode(0o770).create(path).map_err(|error| Error::io(path, "create", error))?;
+        let failed = |attempt| move |error| Error::io(path, attempt, error);
+        check_directory(path, access)?;
+        let empty = making::is_missing_or_empty(path).map_err(failed("open"))?;
+        match access {
+            Access::Create if empty => making::make(path, fill).map_err(failed("create"))?,
+            _ if empty => return Err(Error::new(path, Kind::Missing)),
+            _ if path.join(DATA).exists() => {}
+            _ => return Err(Error::new(path, Kind::Foreign("another kind of directory"))),
         }
-        let metadata = path.metadata().map_err(|error| Error::io(path, "open", error))?;
-        if !metadata.is_dir() {
-            return Err(Error::new(path, Kind::Foreign("no directory")));
-        }
-        if metadata.mode() & 0o007 != 0 {
-            return Err(Error::new(path, Kind::Untrusted));
-        }
-        if access != Access::Create && !path.join("conf").exists() {
-            return Err(Error::new(path, Kind::Missing));
-        }
-        let records = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open();
-        let records = records.map_err(|error| Error::new(path, kind("open", error)))?;
-        let store = Self { path: path.into(), identity: (metadata.dev(), metadata.ino()), records };
-        store.check_format(access)?;
-        Ok(store)
-    }
-
-    fn check_format(&self, access: Access) -> Result<(), Error> {
-        match self.value(meta::KEY)?.as_deref().and_then(<[u8]>::first) {
-            Some(&meta::FORMAT) => Ok(()),
-            Some(_) => Err(self.error(Kind::Newer)),
-            None if access == Access::Create => {
-                let meta = meta::generate().map_err(|kind| self.error(kind))?;
-                self.records.insert(meta::KEY, meta).map_err(|error| self.failed("create", error))?;
-                self.sync()
-            }
-            None => Err(self.error(Kind::Missing)),
+        let records = records_of(path).map_err(|kind| Error::new(path, kind))?;
+        let identity = identity(path).map_err(failed("look at"))?;
+        let store = Self { path: path.into(), access, identity, records, writing: RwLock::new(()) };
+        match store.value(meta::KEY)?.as_deref().and_then(<[u8]>::first) {
+            Some(&meta::FORMAT) => Ok(store),
+            Some(_) => Err(store.error(Kind::Newer)),
+            None => Err(store.error(Kind::Foreign("a sled directory of another program"))),
         }
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<IVec>, Error> {
         self.records.get(key).map_err(|error| self.failed("read", error))
+    }
+
+    fn writing(&self) -> Result<RwLockWriteGuard<'_, ()>, Error> {
+        match self.access {
+            Access::Read => Err(self.error(Kind::Io("write", io::ErrorKind::PermissionDenied.into()))),
+            Access::Write | Access::Create => Ok(self.writing.write().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// The caller holds `writing`.
+    fn apply(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        for change in changes {
+            match change {
+                Change::Put(record) => batch.insert(&*key(record.name()), record.encode().as_slice()),
+                Change::Delete(user, realm) => {
+                    Name::new(&user, &realm).map(|name| batch.remove(&*key(name))).unwrap_or_default()
+                }
+            }
+        }
+        self.records.apply_batch(batch).map_err(|error| self.failed("write", error))?;
+        self.sync()
     }
 
     /// The bytes are in the files once sled has flushed, and on the disk once the files are synchronised.
@@ -96,6 +118,7 @@ impl Store for Sled {
     }
 
     fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error> {
+        let _reading = self.writing.read().unwrap_or_else(PoisonError::into_inner);
         for entry in self.records.iter() {
             let (key, value) = entry.map_err(|error| self.failed("read", error))?;
             if meta::is_own(&key) {
@@ -109,35 +132,15 @@ impl Store for Sled {
     }
 
     fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        for change in changes {
-            match change {
-                Change::Put(record) => batch.insert(&*key(record.name()), record.encode().as_slice()),
-                Change::Delete(user, realm) => {
-                    Name::new(&user, &realm).map(|name| batch.remove(&*key(name))).unwrap_or_default()
-                }
-            }
-        }
-        self.records.apply_batch(batch).map_err(|error| self.failed("write", error))?;
-        self.sync()
+        let _writing = self.writing()?;
+        self.apply(changes)
     }
 
     fn edit(&self, name: Name<'_>, change: &mut dyn FnMut(Option<Record>) -> Option<Change>) -> Result<(), Error> {
-        let key = key(name);
-        loop {
-            let old = self.value(&key)?;
-            let record =
-                old.as_ref().map(|value| Record::decode(&key, value)).transpose().map_err(|kind| self.error(kind))?;
-            let new = match change(record) {
-                None => return Ok(()),
-                Some(Change::Put(record)) => Some(record.encode().to_vec()),
-                Some(Change::Delete(..)) => None,
-            };
-            let swapped =
-                self.records.compare_and_swap(&*key, old, new).map_err(|error| self.failed("write", error))?;
-            if swapped.is_ok() {
-                return self.sync();
-            }
+        let _writing = self.writing()?;
+        match change(self.get(name)?) {
+            Some(change) => self.apply(&mut [change].into_iter()),
+            None => Ok(()),
         }
     }
 
@@ -146,13 +149,53 @@ impl Store for Sled {
     }
 
     fn is_current(&self) -> bool {
-        self.path.metadata().is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity)
+        identity(&self.path).is_ok_and(|now| now == self.identity)
     }
 
     /// What could be wrong keeps it from opening.
     fn warnings(&self) -> Vec<Warning> {
         Vec::new()
     }
+}
+
+/// A directory that others may enter is no place for a store.
+fn check_directory(path: &Path, access: Access) -> Result<(), Error> {
+    match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && access == Access::Create => Ok(()),
+        Err(error) => Err(Error::io(path, "open", error)),
+        Ok(metadata) if !metadata.is_dir() => Err(Error::new(path, Kind::Foreign("no directory"))),
+        Ok(metadata) if metadata.mode() & 0o007 != 0 => Err(Error::new(path, Kind::Untrusted)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Makes a store of an empty directory.
+fn fill(path: &Path) -> io::Result<()> {
+    let meta = meta::generate().map_err(|_| io::Error::other("the system gives no randomness"))?;
+    let records = config(path).open()?;
+    records.insert(meta::KEY, meta)?;
+    records.flush()?;
+    sync_all(path)
+}
+
+/// Opens the directory. Its lock can outlast a process that was killed, or the moment between a fork and an exec, by a
+/// little.
+fn records_of(path: &Path) -> Result<Db, Kind> {
+    for _ in 0..PATIENCE {
+        match config(path).open().map_err(|error| kind("open", error)) {
+            Err(Kind::Busy) => thread::sleep(Duration::from_millis(5)),
+            opened => return opened,
+        }
+    }
+    Err(Kind::Busy)
+}
+
+fn config(path: &Path) -> sled::Config {
+    sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    path.metadata().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn sync_all(directory: &Path) -> io::Result<()> {

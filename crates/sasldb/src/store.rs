@@ -23,7 +23,7 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be read, or the record is damaged.
     fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error>;
 
-    /// Shows every record of one moment, in the order of the keys, until told to stop. `each` must not read the
+    /// Shows every record of one moment, in the order of the keys, until told to stop. `each` must not use the
     /// same store: a thread has one reading of it at a time.
     ///
     /// # Errors
@@ -37,8 +37,8 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be written; it is then as it was.
     fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error>;
 
-    /// Reads and changes the record of `name` with nobody in between. `change` may be called again where another
-    /// writer came first; for `None` nothing is written.
+    /// Reads and changes the record of `name` with nobody in between; for `None` nothing is written. `change` must not
+    /// use the same store.
     ///
     /// # Errors
     /// As [`Self::write`].

@@ -1,16 +1,21 @@
 //! The file itself: made with the right mode, looked at before LMDB trusts it.
 
+use super::lock;
 use crate::{
     error::{Error, Kind},
     location::Access,
     store::Warning,
 };
-use nix::{libc, unistd::Uid};
+use nix::{
+    fcntl::{FallocateFlags, Flock, FlockArg, fallocate},
+    libc,
+    unistd::Uid,
+};
 use std::{
-    fs::{File, OpenOptions, Permissions},
-    io::{self, Read},
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
-    path::{Path, PathBuf},
+    fs::{self, File, Metadata, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
 };
 
 /// Which file a path led to.
@@ -21,40 +26,73 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// The file that `path` leads to now.
     pub(crate) fn of(path: &Path) -> Option<Self> {
-        path.metadata().ok().map(|metadata| Self { device: metadata.dev(), inode: metadata.ino() })
+        path.metadata().ok().as_ref().map(Self::from)
     }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// A file that LMDB may be given.
+pub(super) struct Prepared {
+    pub(super) identity: Identity,
+    /// Held until the file is a store, where it was empty: nobody else makes one of it meanwhile.
+    _making: Option<Flock<File>>,
 }
 
 /// Makes the file and its lock file where that is wanted, and sees that both are fit for LMDB, which opens them by
 /// their names: so nobody else may be able to put something else there.
-pub(super) fn prepare(path: &Path, access: Access) -> Result<Identity, Error> {
+pub(super) fn prepare(path: &Path, access: Access) -> Result<Prepared, Error> {
+    let attempt = |what| move |error| Error::io(path, what, error);
     let directory = directory_of(path);
     trust(directory, path)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(access != Access::Read).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-    let file = match access {
-        Access::Create => options.create(true).open(path),
-        Access::Read | Access::Write => options.open(path),
+    let file = open_file(path, access)?;
+    let making = match (file.metadata().map_err(attempt("look at"))?.len(), access) {
+        (0, Access::Create) => Some(make(path, directory, &file).map_err(attempt("create"))?),
+        _ => None,
     };
-    let file = file.map_err(|error| open_error(path, error))?;
-    let attempt = |what| move |error| Error::io(path, what, error);
     let metadata = file.metadata().map_err(attempt("look at"))?;
-    if !metadata.is_file() {
-        return Err(Error::new(path, Kind::Foreign("no file")));
+    match metadata.len() {
+        0 if making.is_none() => return Err(Error::new(path, Kind::Missing)),
+        0 => {}
+        _ => check(path, &file).map_err(|kind| Error::new(path, kind))?,
     }
-    match (metadata.len(), access) {
-        (0, Access::Create) => {
-            keep_from_others(&file).map_err(attempt("set the mode of"))?;
-            File::open(directory)
-                .and_then(|directory| directory.sync_all())
-                .map_err(attempt("synchronise the directory of"))?;
+    let lock = lock::path_of(path);
+    let attempt = "use the lock file, which every reader must be able to write";
+    lock::prepare(&lock, &metadata).map_err(|error| Error::new(lock, Kind::Io(attempt, error)))?;
+    Ok(Prepared { identity: Identity::from(&metadata), _making: making })
+}
+
+fn open_file(path: &Path, access: Access) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(access != Access::Read).create(access == Access::Create).mode(0o640);
+    // Without waiting, where it is a pipe.
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    let file = options.custom_flags(flags).open(path).map_err(|error| open_error(path, error))?;
+    match file.metadata().map_err(|error| Error::io(path, "look at", error))?.is_file() {
+        true => Ok(file),
+        false => Err(Error::new(path, Kind::Foreign("no file"))),
+    }
+}
+
+/// Makes an empty file ours, unless somebody else was faster. A lock file that a former store left may be in use
+/// still, with what LMDB knew of that store in it, so it gives way; nobody can have met in it over this one, which was
+/// never open.
+fn make(path: &Path, directory: &Path, file: &File) -> io::Result<Flock<File>> {
+    let making = Flock::lock(file.try_clone()?, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+    if file.metadata()?.len() == 0 {
+        keep_from_others(file)?;
+        match fs::remove_file(lock::path_of(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => File::open(directory)?.sync_all()?,
         }
-        (0, _) => return Err(Error::new(path, Kind::Missing)),
-        (length, _) => check(&file, length).map_err(|kind| Error::new(path, kind))?,
     }
-    prepare_lock(path, &file, access)?;
-    Identity::of(path).ok_or_else(|| Error::new(path, Kind::Missing))
+    Ok(making)
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -75,48 +113,6 @@ fn trust(directory: &Path, path: &Path) -> Result<(), Error> {
 fn keep_from_others(file: &File) -> io::Result<()> {
     let mode = file.metadata()?.mode() & 0o640;
     file.set_permissions(Permissions::from_mode(mode))
-}
-
-/// Whoever may read the store must be able to write its lock file, so that one has the store's group.
-fn prepare_lock(path: &Path, store: &File, access: Access) -> Result<(), Error> {
-    let lock_path = lock_path(path);
-    let prepared = open_lock(&lock_path).and_then(|lock| match access {
-        Access::Read => Ok(()),
-        Access::Write | Access::Create => give_to_group_of(store, &lock),
-    });
-    let attempt = "use the lock file, which every reader must be able to write";
-    prepared.map_err(|error| Error::new(lock_path, Kind::Io(attempt, error)))
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let lock = options.custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path)?;
-    match lock.metadata()? {
-        metadata if metadata.is_file() && metadata.nlink() == 1 => Ok(lock),
-        _ => Err(io::Error::other("it is no file of its own")),
-    }
-}
-
-fn give_to_group_of(store: &File, lock: &File) -> io::Result<()> {
-    let (store, current) = (store.metadata()?, lock.metadata()?);
-    let mode = if store.mode() & 0o040 == 0 { 0o600 } else { 0o660 };
-    if current.uid() != Uid::effective().as_raw() && !Uid::effective().is_root() {
-        return Ok(());
-    }
-    if (current.uid(), current.gid()) != (store.uid(), store.gid()) {
-        fchown(lock, Some(store.uid()), Some(store.gid()))?;
-    }
-    if current.mode() & 0o777 != mode {
-        lock.set_permissions(Permissions::from_mode(mode))?;
-    }
-    Ok(())
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    name.into()
 }
 
 fn open_error(path: &Path, error: io::Error) -> Error {
@@ -145,11 +141,47 @@ const BERKELEY_MAGICS: [u32; 2] = [0x0006_1561, 0x0005_3162];
 /// Pages that a transaction took and gave back unused need not be in the file.
 const UNWRITTEN_PAGES: u64 = 64;
 
-/// LMDB maps the file and believes what it says: reading behind the end of one that was cut off would kill us.
-fn check(file: &File, length: u64) -> Result<(), Kind> {
-    let unreadable = |error| Kind::Io("read", error);
+const CUT_OFF: Kind = Kind::Damaged("it is cut off");
+
+/// What the file held after a transaction.
+pub(super) struct Meta {
+    pub(super) transaction: u64,
+    page_size: u64,
+    pages: u64,
+}
+
+/// LMDB maps the file and believes what it says: reading behind the end of one that was cut off would kill us. Where
+/// little is missing, which need not mean that it was cut off, the file is made as long as it should be, if we may
+/// write it: what was lost is zeros then, which LMDB takes for no page.
+fn check(path: &Path, file: &File) -> Result<(), Kind> {
+    let [first, second] = metas(file)?;
+    let newest = if second.transaction > first.transaction { second } else { first };
+    let needed = newest.pages.saturating_mul(newest.page_size);
+    // Asked for last, as a writer makes the file longer before it says so.
+    let length = file.metadata().map_err(|error| Kind::Io("look at", error))?.len();
+    match needed.saturating_sub(length) {
+        0 => Ok(()),
+        missing if missing <= UNWRITTEN_PAGES * newest.page_size && length.is_multiple_of(newest.page_size) => {
+            lengthen(path, length, missing);
+            Ok(())
+        }
+        _ => Err(CUT_OFF),
+    }
+}
+
+/// Whoever else makes it longer at the same time loses nothing.
+fn lengthen(path: &Path, length: u64, missing: u64) {
+    let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path);
+    let bounds = libc::off_t::try_from(length).ok().zip(libc::off_t::try_from(missing).ok());
+    if let (Ok(file), Some((start, missing))) = (file, bounds) {
+        let _ = fallocate(file, FallocateFlags::empty(), start, missing);
+    }
+}
+
+/// Both meta pages; the one with the later transaction counts.
+pub(super) fn metas(file: &File) -> Result<[Meta; 2], Kind> {
     let mut first = [0; META_LENGTH];
-    let read = file.take(META_LENGTH as u64).read(&mut first).map_err(unreadable)?;
+    let read = file.read_at(&mut first, 0).map_err(|error| Kind::Io("read", error))?;
     if BERKELEY_MAGICS.contains(&word(&first, offset::BERKELEY_MAGIC)) {
         return Err(Kind::Foreign("a Berkeley DB file, as Cyrus SASL up to 2.1.28 makes it"));
     }
@@ -158,17 +190,19 @@ fn check(file: &File, length: u64) -> Result<(), Kind> {
         return Err(Kind::Foreign("another kind of file"));
     }
     let page_size = u64::from(word(&first, offset::PAGE_SIZE));
-    if !(512..=65536).contains(&page_size) || length < 2 * page_size {
-        return Err(Kind::Damaged("it is cut off"));
+    if !(512..=65536).contains(&page_size) {
+        return Err(CUT_OFF);
     }
     let mut second = [0; META_LENGTH];
-    file.read_exact_at(&mut second, page_size).map_err(unreadable)?;
-    let newest = if long(&second, offset::TRANSACTION) > long(&first, offset::TRANSACTION) { &second } else { &first };
-    let needed = long(newest, offset::LAST_PAGE).saturating_add(1).saturating_sub(UNWRITTEN_PAGES);
-    match needed.saturating_mul(page_size) <= length {
-        true => Ok(()),
-        false => Err(Kind::Damaged("it is cut off")),
-    }
+    file.read_exact_at(&mut second, page_size).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => CUT_OFF,
+        _ => Kind::Io("read", error),
+    })?;
+    let meta = |page| {
+        let pages = long(page, offset::LAST_PAGE).saturating_add(1);
+        Meta { transaction: long(page, offset::TRANSACTION), page_size, pages }
+    };
+    Ok([meta(&first), meta(&second)])
 }
 
 fn word(page: &[u8; META_LENGTH], at: usize) -> u32 {
