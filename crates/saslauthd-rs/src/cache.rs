@@ -1,12 +1,14 @@
 //! Passwords that were right a moment ago.
 //!
-//! An entry is found by the stamp of the record that the password was checked against, and a stamp is new with
-//! every write of a record: whoever changes, disables or deletes a user need tell nobody. It holds no password,
-//! only a MAC of it under a key that lives and dies with this process.
+//! An entry is found by a MAC of who logs in with which password, under a key that lives and dies with this process: it
+//! holds neither. It says which record the password was right for, by that one's stamp, which is new with every write of
+//! a record, and as of which revision of the database the record was still that one. As long as the database has not
+//! changed, nothing of it need be read; and whoever changes, disables or deletes a user need tell nobody.
 //!
-//! The MAC is BLAKE2s over key, stamp and password: one block for most, where HMAC takes four. BLAKE2s cannot be
-//! extended (RFC 7693), so that a key in front is all it needs.
+//! The MAC is BLAKE2s with the key in front: one block for most, where HMAC takes four. BLAKE2s cannot be extended
+//! (RFC 7693), so that this is all it needs.
 
+use crate::database::Revision;
 use blake2::{Blake2s256, Digest};
 use sasl_core::{failure::Failure, random, secret::Secret};
 use sasldb::record::Stamp;
@@ -32,10 +34,19 @@ pub struct Cache {
 
 type Generation = HashMap<u64, Entry, BuildHasherDefault<AsItIs>>;
 
-/// Sixteen bytes of a MAC, and when it ends, in seconds after the start.
+/// Who logged in with which password: its first half is where the entry is.
 #[derive(Clone, Copy)]
-struct Entry {
-    mac: [u8; 16],
+pub struct Mac([u8; 16]);
+
+/// A password that was right.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The second half of the MAC.
+    proof: [u8; 8],
+    /// So much of the stamp as tells it from all others.
+    stamp: [u8; 8],
+    revision: Option<Revision>,
+    /// When it ends, in seconds after the start.
     end: u32,
 }
 
@@ -61,39 +72,69 @@ impl Cache {
         })
     }
 
-    /// Whether `password` was right for the record with that stamp, not longer ago than an entry lives.
+    /// The MAC of a login in a realm with a password.
     #[must_use]
-    pub fn knows(&self, stamp: Stamp, password: &[u8]) -> bool {
-        let place = place(stamp);
-        let Some(entry) = self.young.get(&place).or_else(|| self.old.get(&place)) else { return false };
-        entry.end > self.now && bool::from(entry.mac.ct_eq(&self.mac(stamp, password)))
+    pub fn mac(&self, login: &[u8], realm: &[u8], password: &[u8]) -> Mac {
+        let mut hash = Blake2s256::new().chain_update(self.key.expose());
+        for part in [login, realm] {
+            hash.update(part.len().to_ne_bytes());
+            hash.update(part);
+        }
+        Mac(*hash.chain_update(password).finalize().first_chunk().expect("BLAKE2s has more than sixteen bytes"))
     }
 
-    /// Remembers that `password` is right for the record with that stamp.
-    pub fn learn(&mut self, stamp: Stamp, password: &[u8]) {
+    /// What is known of a password that was right not longer ago than an entry lives.
+    pub fn find(&mut self, mac: Mac) -> Option<&mut Entry> {
+        let entry = match self.young.get_mut(&mac.place()) {
+            Some(entry) => Some(entry),
+            None => self.old.get_mut(&mac.place()),
+        };
+        entry.filter(|entry| entry.end > self.now && bool::from(entry.proof.ct_eq(&mac.proof())))
+    }
+
+    /// Remembers that a password is right for the record with that stamp.
+    pub fn learn(&mut self, mac: Mac, stamp: Stamp) {
         if self.young.len() >= self.largest {
             self.old = std::mem::take(&mut self.young);
         }
         let life = u32::try_from(self.life.as_secs()).unwrap_or(u32::MAX);
-        let entry = Entry { mac: self.mac(stamp, password), end: self.now.saturating_add(life) };
-        self.young.insert(place(stamp), entry);
+        let end = self.now.saturating_add(life);
+        self.young.insert(mac.place(), Entry { proof: mac.proof(), stamp: start(stamp), revision: None, end });
     }
 
     /// Looks at the clock, which is one that nobody can set. Call it once a second.
     pub fn tick(&mut self) {
         self.now = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
     }
+}
 
-    fn mac(&self, stamp: Stamp, password: &[u8]) -> [u8; 16] {
-        let hash = Blake2s256::new().chain_update(self.key.expose()).chain_update(stamp.as_bytes());
-        let mac = hash.chain_update(password).finalize();
-        mac[..16].try_into().expect("BLAKE2s has more than sixteen bytes")
+impl Entry {
+    /// Whether it was still true as of that revision.
+    #[must_use]
+    pub fn is_of(&self, revision: Option<Revision>) -> bool {
+        revision.is_some() && self.revision == revision
+    }
+
+    /// Whether it is still true of a user whose record has that stamp now, as of that revision.
+    pub fn holds(&mut self, stamp: Option<Stamp>, revision: Option<Revision>) -> bool {
+        let holds = stamp.is_some_and(|stamp| start(stamp) == self.stamp);
+        self.revision = revision.filter(|_| holds);
+        holds
     }
 }
 
-/// The start of the stamp. Two stamps that share it share a place, not a MAC.
-fn place(stamp: Stamp) -> u64 {
-    stamp.as_bytes().first_chunk().copied().map_or(0, u64::from_ne_bytes)
+impl Mac {
+    fn place(self) -> u64 {
+        u64::from_ne_bytes(*self.0.first_chunk().expect("there are sixteen bytes"))
+    }
+
+    fn proof(self) -> [u8; 8] {
+        *self.0.last_chunk().expect("there are sixteen bytes")
+    }
+}
+
+fn start(stamp: Stamp) -> [u8; 8] {
+    *stamp.as_bytes().first_chunk().expect("a stamp has sixteen bytes")
 }
 
 /// A hash of what is random already.
@@ -120,6 +161,12 @@ impl std::fmt::Debug for Cache {
     }
 }
 
+impl std::fmt::Debug for Mac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mac")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,41 +177,76 @@ mod tests {
         Record::new(Name::new(b"tim", b"r").unwrap(), Verifiers::default()).unwrap().stamp()
     }
 
+    fn cache(bytes: usize, life: u64) -> Cache {
+        Cache::new(bytes, Duration::from_secs(life)).unwrap()
+    }
+
+    fn knows(cache: &mut Cache, login: &str, realm: &str, password: &str, stamp: Stamp) -> bool {
+        let mac = cache.mac(login.as_bytes(), realm.as_bytes(), password.as_bytes());
+        cache.find(mac).is_some_and(|entry| entry.holds(Some(stamp), None))
+    }
+
     #[test]
     fn only_what_was_learnt_is_known() {
-        let mut cache = Cache::new(4096, Duration::from_secs(60)).unwrap();
+        let mut cache = cache(4096, 60);
         let (one, other) = (stamp(), stamp());
-        cache.learn(one, b"pencil");
-        assert!(cache.knows(one, b"pencil"));
-        assert!(!cache.knows(one, b"pencils") && !cache.knows(one, b"") && !cache.knows(other, b"pencil"));
-        cache.learn(one, b"pen");
-        assert!(cache.knows(one, b"pen") && !cache.knows(one, b"pencil"));
+        cache.learn(cache.mac(b"tim", b"r", b"pencil"), one);
+        assert!(knows(&mut cache, "tim", "r", "pencil", one));
+        assert!(!knows(&mut cache, "tim", "r", "pencil", other));
+        for (login, realm, password) in [
+            ("tim", "r", "pencils"),
+            ("tim", "r", ""),
+            ("ti", "mr", "pencil"),
+            ("tim", "", "rpencil"),
+            ("bob", "r", "pencil"),
+        ] {
+            assert!(!knows(&mut cache, login, realm, password, one), "{login} {realm} {password}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_good_for_one_revision_and_then_for_one_stamp() {
+        let mut cache = cache(4096, 60);
+        let (one, other) = (stamp(), stamp());
+        let mac = cache.mac(b"tim", b"r", b"pencil");
+        cache.learn(mac, one);
+        let [first, second] = [Some(Revision::FIRST), Some(Revision::FIRST.next())];
+        let entry = cache.find(mac).unwrap();
+        assert!(!entry.is_of(first) && !entry.is_of(None));
+        assert!(entry.holds(Some(one), first) && entry.is_of(first) && !entry.is_of(second) && !entry.is_of(None));
+        assert!(entry.holds(Some(one), None) && !entry.is_of(first) && !entry.is_of(None));
+        assert!(!entry.holds(None, second) && !entry.holds(Some(other), second) && !entry.is_of(second));
     }
 
     #[test]
     fn nothing_is_known_for_ever() {
-        let mut cache = Cache::new(4096, Duration::ZERO).unwrap();
+        let mut cache = cache(4096, 0);
         let one = stamp();
-        cache.learn(one, b"pencil");
-        assert!(!cache.knows(one, b"pencil"));
+        cache.learn(cache.mac(b"tim", b"r", b"pencil"), one);
+        assert!(!knows(&mut cache, "tim", "r", "pencil", one));
     }
 
     #[test]
     fn it_keeps_its_bound_and_the_newest() {
-        let mut cache = Cache::new(100 * ENTRY_BYTES, Duration::from_secs(60)).unwrap();
-        let stamps: Vec<Stamp> = (0..1000).map(|_| stamp()).collect();
-        for one in &stamps {
-            cache.learn(*one, b"pencil");
+        let mut cache = cache(100 * ENTRY_BYTES, 60);
+        let users: Vec<String> = (0..1000).map(|number| format!("user{number}")).collect();
+        let one = stamp();
+        for user in &users {
+            cache.learn(cache.mac(user.as_bytes(), b"r", b"pencil"), one);
             assert!(cache.young.len() + cache.old.len() <= 100);
         }
-        assert!(stamps[950..].iter().all(|one| cache.knows(*one, b"pencil")));
-        assert!(!stamps[..900].iter().any(|one| cache.knows(*one, b"pencil")));
+        assert!(users[950..].iter().all(|user| knows(&mut cache, user, "r", "pencil", one)));
+        assert!(!users[..900].iter().any(|user| knows(&mut cache, user, "r", "pencil", one)));
+    }
+
+    #[test]
+    fn an_entry_takes_what_is_said() {
+        assert!(size_of::<(u64, Entry)>() < ENTRY_BYTES * 7 / 8);
     }
 
     #[test]
     fn two_caches_keep_different_macs_of_one_password() {
-        let caches = [0; 2].map(|_| Cache::new(4096, Duration::from_secs(60)).unwrap());
-        let one = stamp();
-        assert_ne!(caches[0].mac(one, b"pencil"), caches[1].mac(one, b"pencil"));
+        let macs = [0; 2].map(|_| cache(4096, 60).mac(b"tim", b"r", b"pencil"));
+        assert_ne!(macs[0].0, macs[1].0);
     }
 }

@@ -1,6 +1,11 @@
 //! Whether a password is the user's.
 
-use crate::{cache::Cache, database::Database, log::Level, pool::Pool};
+use crate::{
+    cache::{Cache, Mac},
+    database::Database,
+    log::Level,
+    pool::Pool,
+};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use sasl_core::{secret::Secret, verifier::Verifiers};
 use sasl_wire::saslauthd::Request;
@@ -37,8 +42,8 @@ pub enum Check {
 #[derive(Debug)]
 pub struct Pending {
     answer: oneshot::Receiver<bool>,
-    stamp: Option<Stamp>,
-    password: Secret,
+    /// Of whom that is to be remembered; nobody, where it cannot be true.
+    right: Option<(Option<Mac>, Stamp)>,
     failure: &'static str,
 }
 
@@ -90,10 +95,17 @@ impl Checker {
 
     /// What is known of a request without more than a look: above all, that its password was right a moment ago.
     pub fn recall(&mut self, request: &Request<'_>) -> Option<Outcome> {
-        let cache = self.cache.as_ref()?;
         let login = login(request, self.combine);
-        let stamp = self.database.stamp(name(&login, request, &self.realm)?).ok()??;
-        cache.knows(stamp, request.password).then_some(Outcome::CACHED)
+        let realm = realm(request, &self.realm);
+        let cache = self.cache.as_mut()?;
+        let entry = cache.find(cache.mac(&login, realm, request.password))?;
+        if !entry.is_of(self.database.revision()) {
+            let (stamp, revision) = self.database.stamp(Name::new(&login, realm).ok()?).ok()?;
+            if !entry.holds(stamp, revision) {
+                return None;
+            }
+        }
+        Some(Outcome::CACHED)
     }
 
     /// Begins to check a request that nothing is known of. A check that takes time is one for `client`.
@@ -103,7 +115,8 @@ impl Checker {
 
     fn try_check(&mut self, request: &Request<'_>, client: &Arc<UnixStream>) -> Result<Check, Outcome> {
         let login = login(request, self.combine);
-        let name = name(&login, request, &self.realm).ok_or(Outcome::refused("no possible name"))?;
+        let realm = realm(request, &self.realm);
+        let name = Name::new(&login, realm).map_err(|_| Outcome::refused("no possible name"))?;
         let record = self.database.get(name).map_err(|_| Outcome::deferred("database unavailable"))?;
         // Whoever is not there, or not enabled, is checked against nothing, which costs as much.
         let (verifiers, stamp, failure) = match record {
@@ -113,11 +126,11 @@ impl Checker {
             Some(_) => (Verifiers::default(), None, "disabled user"),
             None => (Verifiers::default(), None, "unknown user"),
         };
-        let password = Secret::new(request.password);
+        let mac = self.cache.as_ref().map(|cache| cache.mac(&login, realm, request.password));
         let uid = getsockopt(&**client, PeerCredentials).map_or(u32::MAX, |peer| peer.uid());
-        let queued = self.pool.check(verifiers, password.clone(), Arc::clone(client), uid);
+        let queued = self.pool.check(verifiers, Secret::new(request.password), Arc::clone(client), uid);
         let answer = queued.map_err(|_| Outcome::deferred("too many checks"))?;
-        Ok(Check::Pending(Pending { answer, stamp, password, failure }))
+        Ok(Check::Pending(Pending { answer, right: stamp.map(|stamp| (mac, stamp)), failure }))
     }
 
     /// What is to be done once a second.
@@ -130,10 +143,10 @@ impl Checker {
 
     /// Remembers a password that was right, and gives the outcome.
     pub fn finish(&mut self, pending: &Pending, fits: Option<bool>) -> Outcome {
-        match (fits, pending.stamp) {
-            (Some(true), Some(stamp)) => {
-                if let Some(cache) = &mut self.cache {
-                    cache.learn(stamp, pending.password.expose());
+        match (fits, pending.right) {
+            (Some(true), Some((mac, stamp))) => {
+                if let (Some(cache), Some(mac)) = (&mut self.cache, mac) {
+                    cache.learn(mac, stamp);
                 }
                 Outcome::ACCEPTED
             }
@@ -150,9 +163,8 @@ impl Pending {
     }
 }
 
-fn name<'a>(login: &'a [u8], request: &Request<'a>, default_realm: &'a [u8]) -> Option<Name<'a>> {
-    let realm = if request.realm.is_empty() { default_realm } else { request.realm };
-    Name::new(login, realm).ok()
+fn realm<'a>(request: &Request<'a>, default_realm: &'a [u8]) -> &'a [u8] {
+    if request.realm.is_empty() { default_realm } else { request.realm }
 }
 
 fn login<'a>(request: &Request<'a>, combine: Combine) -> Cow<'a, [u8]> {

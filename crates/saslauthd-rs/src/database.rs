@@ -10,7 +10,7 @@ use sasldb::{
     record::{Record, Stamp},
     store::Store,
 };
-use std::{fs, rc::Rc};
+use std::{fs, num::NonZeroU32, rc::Rc};
 
 /// When so many KiB of files are in our memory that were not when the store was opened, it is opened anew: its pages
 /// then belong to the system alone.
@@ -20,11 +20,30 @@ const MOST_MAPPED: u64 = 1024;
 pub struct Database {
     place: Location,
     open: Option<Box<dyn Store>>,
+    /// What the store that is open was at last.
+    seen: u64,
+    /// What we call that.
+    revision: Revision,
     /// What was in memory then, of our own program above all.
     mapped: u64,
     /// What went wrong last: it is logged when it is new.
     trouble: String,
     log: Rc<Log>,
+}
+
+/// What the database is at: another after every change, and every opening, that was noticed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Revision(NonZeroU32);
+
+impl Revision {
+    /// The first.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        self.0.checked_add(1).map_or(Self::FIRST, Self)
+    }
 }
 
 impl Database {
@@ -40,7 +59,8 @@ impl Database {
         if place != *wanted {
             log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
         }
-        let mut database = Self { place, open: None, mapped: 0, trouble: String::new(), log };
+        let mut database =
+            Self { place, open: None, seen: 0, revision: Revision::FIRST, mapped: 0, trouble: String::new(), log };
         let opened = database.reopen();
         if database.note(opened).is_ok() {
             database.introduce();
@@ -48,13 +68,25 @@ impl Database {
         database
     }
 
-    /// As [`Store::stamp`].
+    /// What it is at, without reading any of it. `None` where there is no store.
+    pub fn revision(&mut self) -> Option<Revision> {
+        let now = self.open.as_ref()?.revision();
+        if now != self.seen {
+            self.seen = now;
+            self.revision = self.revision.next();
+        }
+        Some(self.revision)
+    }
+
+    /// The stamp of the record of `name`, and as of which revision, if it is as of this one.
     ///
     /// # Errors
     /// Where there is no store, or it cannot be read.
-    pub fn stamp(&mut self, name: Name<'_>) -> Result<Option<Stamp>, Error> {
-        let stamp = self.store().and_then(|store| store.stamp(name));
-        self.note(stamp)
+    pub fn stamp(&mut self, name: Name<'_>) -> Result<(Option<Stamp>, Option<Revision>), Error> {
+        let seen = self.store().and_then(|store| store.stamp(name));
+        let seen = self.note(seen)?;
+        let revision = self.revision().filter(|_| seen.revision == self.seen);
+        Ok((seen.stamp, revision))
     }
 
     /// As [`Store::get`].
@@ -81,7 +113,10 @@ impl Database {
     /// Where there is none, or it cannot be opened.
     pub fn reopen(&mut self) -> Result<(), Error> {
         self.open = None;
-        self.open = Some(open(&self.place, Access::Read)?);
+        let store = open(&self.place, Access::Read)?;
+        self.seen = store.revision();
+        self.revision = self.revision.next();
+        self.open = Some(store);
         self.mapped = mapped();
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::{
     meta,
     name::Name,
     record::{Record, Stamp, key},
-    store::{Change, Store, Warning},
+    store::{Change, Seen, Store, Warning},
 };
 use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
 use sasl_core::secret::Secret;
@@ -159,9 +159,14 @@ impl Lmdb {
 }
 
 impl Store for Lmdb {
-    fn stamp(&self, name: Name<'_>) -> Result<Option<Stamp>, Error> {
-        let stamp = self.read(|reading| Ok(self.records.get(reading, &key(name))?.map(Stamp::of)))?;
-        stamp.transpose().map_err(|kind| self.error(kind))
+    fn revision(&self) -> u64 {
+        self.environment.info().last_txn_id as u64
+    }
+
+    fn stamp(&self, name: Name<'_>) -> Result<Seen, Error> {
+        let (stamp, revision) =
+            self.read(|reading| Ok((self.records.get(reading, &key(name))?.map(Stamp::of), reading.id() as u64)))?;
+        Ok(Seen { stamp: stamp.transpose().map_err(|kind| self.error(kind))?, revision })
     }
 
     fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error> {

@@ -10,7 +10,7 @@ use crate::{
     meta,
     name::Name,
     record::{Record, Stamp, key},
-    store::{Change, Store, Warning},
+    store::{Change, Seen, Store, Warning},
 };
 use sasl_core::secret::Secret;
 use sled::{Batch, Db, IVec};
@@ -20,7 +20,7 @@ use std::{
     ops::ControlFlow,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockWriteGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread,
     time::Duration,
 };
@@ -31,8 +31,9 @@ pub(crate) struct Sled {
     access: Access,
     identity: (u64, u64),
     records: Db,
-    /// Held to write, so that a listing is of one moment, and what an edit read is what it changes.
-    writing: RwLock<()>,
+    /// How often it was written to. Held to write, so that a listing is of one moment, and what an edit read is what it
+    /// changes.
+    writes: RwLock<u64>,
 }
 
 /// A store of users is small beside what sled would keep in memory by default.
@@ -57,7 +58,7 @@ impl Sled {
         }
         let records = records_of(path).map_err(|kind| Error::new(path, kind))?;
         let identity = identity(path).map_err(failed("look at"))?;
-        let store = Self { path: path.into(), access, identity, records, writing: RwLock::new(()) };
+        let store = Self { path: path.into(), access, identity, records, writes: RwLock::default() };
         match store.value(meta::KEY)?.as_deref().and_then(<[u8]>::first) {
             Some(&meta::FORMAT) => Ok(store),
             Some(_) => Err(store.error(Kind::Newer)),
@@ -69,15 +70,18 @@ impl Sled {
         self.records.get(key).map_err(|error| self.failed("read", error))
     }
 
-    fn writing(&self) -> Result<RwLockWriteGuard<'_, ()>, Error> {
+    fn reading(&self) -> RwLockReadGuard<'_, u64> {
+        self.writes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> Result<RwLockWriteGuard<'_, u64>, Error> {
         match self.access {
             Access::Read => Err(self.error(Kind::Io("write", io::ErrorKind::PermissionDenied.into()))),
-            Access::Write | Access::Create => Ok(self.writing.write().unwrap_or_else(PoisonError::into_inner)),
+            Access::Write | Access::Create => Ok(self.writes.write().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 
-    /// The caller holds `writing`.
-    fn apply(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
+    fn apply(&self, writes: &mut u64, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
         let mut batch = Batch::default();
         for change in changes {
             match change {
@@ -87,6 +91,7 @@ impl Sled {
                 }
             }
         }
+        *writes += 1;
         self.records.apply_batch(batch).map_err(|error| self.failed("write", error))?;
         self.sync()
     }
@@ -107,8 +112,14 @@ impl Sled {
 }
 
 impl Store for Sled {
-    fn stamp(&self, name: Name<'_>) -> Result<Option<Stamp>, Error> {
-        self.value(&key(name))?.as_deref().map(Stamp::of).transpose().map_err(|kind| self.error(kind))
+    fn revision(&self) -> u64 {
+        *self.reading()
+    }
+
+    fn stamp(&self, name: Name<'_>) -> Result<Seen, Error> {
+        let revision = self.reading();
+        let stamp = self.value(&key(name))?.as_deref().map(Stamp::of).transpose().map_err(|kind| self.error(kind))?;
+        Ok(Seen { stamp, revision: *revision })
     }
 
     fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error> {
@@ -118,7 +129,7 @@ impl Store for Sled {
     }
 
     fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error> {
-        let _reading = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        let _reading = self.reading();
         for entry in self.records.iter() {
             let (key, value) = entry.map_err(|error| self.failed("read", error))?;
             if meta::is_own(&key) {
@@ -132,14 +143,13 @@ impl Store for Sled {
     }
 
     fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
-        let _writing = self.writing()?;
-        self.apply(changes)
+        self.apply(&mut *self.writing()?, changes)
     }
 
     fn edit(&self, name: Name<'_>, change: &mut dyn FnMut(Option<Record>) -> Option<Change>) -> Result<(), Error> {
-        let _writing = self.writing()?;
+        let mut writes = self.writing()?;
         match change(self.get(name)?) {
-            Some(change) => self.apply(&mut [change].into_iter()),
+            Some(change) => self.apply(&mut writes, &mut [change].into_iter()),
             None => Ok(()),
         }
     }

@@ -10,12 +10,15 @@ use std::ops::ControlFlow;
 
 /// A place of records. One handle serves all threads.
 pub trait Store: Send + Sync {
-    /// The stamp of the record of `name`, without reading the rest of it: the cheapest way to learn that nothing
-    /// has changed.
+    /// What the store is at, without reading any of it: the cheapest way to learn that nothing has changed. Another
+    /// number after every write, of whatever process; a store that is opened anew may begin anew.
+    fn revision(&self) -> u64;
+
+    /// The stamp of the record of `name`, without reading the rest of it: whether this one has changed.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn stamp(&self, name: Name<'_>) -> Result<Option<Stamp>, Error>;
+    fn stamp(&self, name: Name<'_>) -> Result<Seen, Error>;
 
     /// The record of `name`, checked against its checksum. Disabled ones too.
     ///
@@ -55,6 +58,16 @@ pub trait Store: Send + Sync {
 
     /// What an administrator should put right. Empty in a store as this program makes it.
     fn warnings(&self) -> Vec<Warning>;
+}
+
+/// What was seen of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "complete by nature")]
+pub struct Seen {
+    /// Its stamp, if there is such a record.
+    pub stamp: Option<Stamp>,
+    /// When: it may be less than [`Store::revision`] says at that time, where a writer has not finished.
+    pub revision: u64,
 }
 
 /// A change of one record.

@@ -75,7 +75,7 @@ fn what_is_put_is_got_and_what_is_deleted_is_gone() {
         let (tim, bob) = (name("tim", "example.com"), name("bob", "example.com"));
         put(store, tim, "pencil");
         assert!(has_password(store, tim, "pencil") && !has_password(store, tim, "pen"));
-        assert!(store.get(bob).unwrap().is_none() && store.stamp(bob).unwrap().is_none());
+        assert!(store.get(bob).unwrap().is_none() && store.stamp(bob).unwrap().stamp.is_none());
         put(store, tim, "pen");
         assert!(has_password(store, tim, "pen") && !has_password(store, tim, "pencil"));
         store.write(&mut [Change::delete(tim), Change::delete(bob)].into_iter()).unwrap();
@@ -88,11 +88,34 @@ fn a_stamp_stays_with_its_record_and_changes_with_every_other() {
     each_kind(|_, store| {
         let tim = name("tim", "r");
         put(store, tim, "pencil");
-        let first = store.stamp(tim).unwrap().unwrap();
-        assert_eq!(store.stamp(tim).unwrap(), Some(first));
-        assert_eq!(store.get(tim).unwrap().unwrap().stamp(), first);
+        let first = store.stamp(tim).unwrap();
+        assert_eq!(store.stamp(tim).unwrap(), first);
+        assert_eq!(Some(store.get(tim).unwrap().unwrap().stamp()), first.stamp);
         put(store, tim, "pencil");
-        assert_ne!(store.stamp(tim).unwrap(), Some(first));
+        assert_ne!(store.stamp(tim).unwrap().stamp, first.stamp);
+    });
+}
+
+#[test]
+fn a_revision_is_another_after_every_change() {
+    each_kind(|_, store| {
+        let (tim, bob) = (name("tim", "r"), name("bob", "r"));
+        let mut seen = vec![store.revision()];
+        let mut is_new = |what| {
+            let revision = store.revision();
+            assert_eq!(store.stamp(tim).unwrap().revision, revision, "{what}");
+            assert!(!seen.contains(&revision), "{what}");
+            seen.push(revision);
+        };
+        put(store, tim, "pencil");
+        is_new("a user added");
+        put(store, bob, "pencil");
+        is_new("another");
+        store.edit(tim, &mut |old| old?.with_status(Status::Disabled).ok().map(Change::Put)).unwrap();
+        is_new("disabled");
+        store.write(&mut [Change::delete(bob)].into_iter()).unwrap();
+        is_new("deleted");
+        assert_eq!(store.revision(), *seen.last().unwrap());
     });
 }
 

@@ -139,7 +139,7 @@ fn read(location: &Location) {
         assert!(now.is_superset(&known));
         for user in &now {
             let record = store.get(name(user)).unwrap().unwrap();
-            assert_eq!(Some(record.stamp()), store.stamp(name(user)).unwrap());
+            assert_eq!(Some(record.stamp()), store.stamp(name(user)).unwrap().stamp);
         }
         known = now;
     }
@@ -367,8 +367,10 @@ fn a_backup_put_in_place_under_a_running_process_is_not_used_before_it_lets_go()
 fn an_open_store_sees_what_another_process_writes() {
     let place = Place::new("");
     let store = place.create();
+    let before = store.revision();
     place.start("add", "user").finish();
-    assert!(store.stamp(name("user99")).unwrap().is_some());
+    let seen = store.stamp(name("user99")).unwrap();
+    assert!(seen.stamp.is_some() && seen.revision > before && store.revision() == seen.revision);
     assert!(store.is_current());
 }
 
