@@ -19,7 +19,7 @@ pub fn command() -> Command {
 
 fn flags_of_the_original() -> [Arg; 14] {
     [
-        value("mechanism", 'a', "MECHANISM", "Check passwords by this mechanism: sasldb"),
+        word("mechanism", 'a', "MECHANISM", "Check passwords by this mechanism: sasldb"),
         switch("cache", 'c', "Remember right passwords; on unless --no-cache is given"),
         switch("debug", 'd', "Stay in the foreground, and log to standard error as well as to syslog, debug lines too"),
         switch("foreground", 'f', "Stay in the foreground"),
@@ -49,16 +49,21 @@ fn flags_of_ours() -> [Arg; 5] {
 }
 
 /// Takes the word behind it whatever it looks like, as getopt does.
-fn value(name: &'static str, short: char, what: &'static str, help: &'static str) -> Arg {
+fn word(name: &'static str, short: char, what: &'static str, help: &'static str) -> Arg {
     Arg::new(name).short(short).value_name(what).allow_hyphen_values(true).help(help)
 }
 
+/// The same, and the last of several counts.
+fn value(name: &'static str, short: char, what: &'static str, help: &'static str) -> Arg {
+    word(name, short, what, help).overrides_with(name)
+}
+
 fn long_value(name: &'static str, what: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(what).help(help)
+    Arg::new(name).long(name).value_name(what).overrides_with(name).help(help)
 }
 
 fn switch(name: &'static str, short: char, help: &'static str) -> Arg {
-    Arg::new(name).short(short).action(ArgAction::SetTrue).help(help)
+    Arg::new(name).short(short).action(ArgAction::SetTrue).overrides_with(name).help(help)
 }
 
 /// Reads the words of a command line, the program's name first.
@@ -66,10 +71,7 @@ fn switch(name: &'static str, short: char, help: &'static str) -> Arg {
 /// # Errors
 /// What clap says of words that make no sense.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
-    let repeatable = ["cache", "debug", "foreground", "help", "no-lock", "combine", "version", "verbose"];
-    let command =
-        repeatable.iter().fold(command(), |command, name| command.mut_arg(name, |arg| arg.overrides_with(name)));
-    command.try_get_matches_from(words)
+    command().try_get_matches_from(words)
 }
 
 /// The words that start the same in a process of its own. The flag comes first: behind a `--` it would be an
@@ -99,6 +101,7 @@ mod tests {
         assert_eq!(debian.get_one::<String>("mechanism").unwrap(), "sasldb");
         assert!(debian.get_flag("cache") && !debian.get_flag("debug"));
         assert!(typed("saslauthd -dda sasldb operand").unwrap().get_flag("debug"));
+        assert_eq!(typed("saslauthd -n 2 -m /a -n 3 -m /b").unwrap().get_one::<String>("threads").unwrap(), "3");
         assert_eq!(typed("saslauthd -n -1").unwrap().get_one::<String>("threads").unwrap(), "-1");
     }
 

@@ -24,11 +24,11 @@ pub fn saslpasswd2() -> Command {
             text("verifiers", "LIST", "What to keep, separated by commas: argon2id scram-sha-512 scram-sha-256 scram-sha-1 digest-md5 cram-md5 (default: what mech_list needs, or all)").long("verifiers"),
             switch("plaintext", "Keep the password itself too").long("plaintext"),
             octets("digest-realm", "REALM", "Make DIGEST-MD5 keys for this realm too").long("digest-realm").action(ArgAction::Append),
-            octets("userid", "USERID", "user or user@realm"),
+            operand("userid", "USERID", "user or user@realm"),
         ])
         .group(ArgGroup::new("act").args(["create", "delete", "disable", "enable", "import"]))
         .group(ArgGroup::new("whom").args(["userid", "import", "version", "usage"]).required(true))
-        .mut_arg("plaintext", |arg| arg.conflicts_with_all(["delete", "disable", "enable"]))
+        .mut_arg("plaintext", |arg| arg.conflicts_with_all(["delete", "disable", "enable", "no-plain"]))
 }
 
 /// `sasldblistusers2`.
@@ -38,7 +38,7 @@ pub fn sasldblistusers2() -> Command {
         .override_usage("sasldblistusers2 [-v] [--long | --json] [[-f] FILE]")
         .args([
             octets("file", "FILE", "The database (default /etc/sasldb2)").short('f'),
-            octets("operand", "FILE", "The same").conflicts_with("file"),
+            operand("operand", "FILE", "The same").conflicts_with("file"),
             switch("long", "Show what is kept, since when, and who is disabled").long("long").conflicts_with("json"),
             switch("json", "Show that as JSON, a user a line").long("json"),
         ])
@@ -50,6 +50,8 @@ fn program(name: &'static str, about: &'static str) -> Command {
         .about(about)
         .disable_help_flag(true)
         .disable_version_flag(true)
+        // The last of several counts, as with getopt.
+        .args_override_self(true)
         .args([
             switch("version", "Show the version on standard error").short('v'),
             switch("usage", "Show this on standard error, and fail as the original does").short('h'),
@@ -58,7 +60,7 @@ fn program(name: &'static str, about: &'static str) -> Command {
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).action(ArgAction::SetTrue).overrides_with(name).help(help)
+    Arg::new(name).action(ArgAction::SetTrue).help(help)
 }
 
 fn text(name: &'static str, what: &'static str, help: &'static str) -> Arg {
@@ -67,9 +69,11 @@ fn text(name: &'static str, what: &'static str, help: &'static str) -> Arg {
 
 /// Takes the word behind it whatever it looks like, as getopt does.
 fn octets(name: &'static str, what: &'static str, help: &'static str) -> Arg {
-    text(name, what, help)
-        .value_parser(value_parser!(OsString))
-        .allow_hyphen_values(name != "userid" && name != "operand")
+    operand(name, what, help).allow_hyphen_values(true)
+}
+
+fn operand(name: &'static str, what: &'static str, help: &'static str) -> Arg {
+    text(name, what, help).value_parser(value_parser!(OsString))
 }
 
 #[cfg(test)]
@@ -93,6 +97,7 @@ mod tests {
             "-v",
             "-a sendmail -u r tim",
             "-f -x tim",
+            "-u a -u b -f x -f y -a z -a z -p -p --digest-realm d --digest-realm e tim",
         ] {
             let words = ["saslpasswd2"].into_iter().chain(line.split(' '));
             assert!(saslpasswd2().try_get_matches_from(words).is_ok(), "{line}");
@@ -111,6 +116,7 @@ mod tests {
             "--import f tim",
             "--disable --enable tim",
             "-d --plaintext tim",
+            "-n --plaintext tim",
             "-o x a",
         ] {
             let words = ["saslpasswd2"].into_iter().chain(line.split(' ').filter(|word| !word.is_empty()));

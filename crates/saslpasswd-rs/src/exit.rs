@@ -6,12 +6,16 @@ use std::{ffi::OsString, fmt, path::Path, process::ExitCode};
 pub mod status {
     /// Usage, or a database that cannot be used (SASL_FAIL).
     pub const FAILED: u8 = 1;
+    /// An application whose passwords are elsewhere (SASL_NOMECH).
+    pub const NO_MECHANISM: u8 = 4;
     /// A user or a password that cannot be (SASL_BADPARAM).
     pub const BAD_PARAMETER: u8 = 7;
     /// SASL_NOUSER.
     pub const NO_USER: u8 = 20;
     /// SASL_CONFIGERR.
     pub const BAD_CONFIGURATION: u8 = 100;
+    /// What a shell makes of a program that a closed pipe has ended.
+    pub const BROKEN_PIPE: u8 = 141;
 }
 
 /// Why a program could not do what it was asked: a text for standard error, and the exit status.

@@ -28,6 +28,9 @@ use zeroize::Zeroizing;
 /// Users a transaction: enough that the disk is not what takes the time.
 const BATCH: usize = 1000;
 
+/// Users between two looks at how far we are: about a second of Argon2 on two cores.
+const STEP: usize = 50;
+
 /// Imports a file, or standard input for `-`, into the store that `open` opens once all lines are known to be right.
 pub(crate) fn import(
     file: &Path,
@@ -47,9 +50,12 @@ pub(crate) fn import(
     let store = open()?;
     let mut progress = Progress::new("users", users.len());
     for batch in users.chunks(BATCH) {
-        let records = records(batch, kept)?;
+        let mut records = Vec::with_capacity(batch.len());
+        for part in batch.chunks(STEP) {
+            records.extend(derive_on_all_cores(part, kept)?);
+            progress.advance(part.len());
+        }
         store.write(&mut still_disabled(records, &*store)?.into_iter().map(Change::Put))?;
-        progress.advance(batch.len());
     }
     progress.finish();
     Ok(())
@@ -90,12 +96,11 @@ fn still_disabled(records: Vec<Record>, store: &dyn Store) -> Result<Vec<Record>
     records.into_iter().map(as_before).collect()
 }
 
-/// Derives the records of a batch on every core.
-fn records(batch: &[(Login, &[u8])], kept: &Kept) -> Result<Vec<Record>, Failure> {
+fn derive_on_all_cores(users: &[(Login, &[u8])], kept: &Kept) -> Result<Vec<Record>, Failure> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let share = batch.len().div_ceil(cores).max(1);
+    let share = users.len().div_ceil(cores).max(1);
     thread::scope(|scope| {
-        let workers: Vec<_> = batch.chunks(share).map(|users| scope.spawn(move || derive(users, kept))).collect();
+        let workers: Vec<_> = users.chunks(share).map(|users| scope.spawn(move || derive(users, kept))).collect();
         let shares = workers.into_iter().map(|worker| {
             let ended = worker.join();
             ended.map_err(|_| Failure::new(status::FAILED, "a thread failed")).and_then(|records| records)

@@ -29,7 +29,12 @@ impl Kept {
         };
         if typed.get_flag("no-plain") {
             schemes.retain(|scheme| *scheme != Scheme::Argon2id);
-        } else if typed.get_flag("plaintext") {
+        }
+        if schemes.is_empty() {
+            let text = "-n: nothing would be kept of the password, as nothing but PLAIN and LOGIN is to use it";
+            return Err(Failure::new(status::FAILED, text));
+        }
+        if typed.get_flag("plaintext") {
             schemes.push(Scheme::Plaintext);
         }
         let typed = typed.get_many::<OsString>("digest-realm").into_iter().flatten().map(|realm| realm.as_bytes());

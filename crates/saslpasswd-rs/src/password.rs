@@ -66,8 +66,7 @@ pub fn check(password: &[u8]) -> Result<(), Failure> {
 }
 
 fn prompt_twice() -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let first = prompt("Password: ")?;
-    let again = prompt("Again (for verification): ")?;
+    let [first, again] = prompt(["Password: ", "Again (for verification): "])?;
     let bad = |what| Err(Failure::new(status::BAD_PARAMETER, what));
     match *first == *again {
         false => bad("passwords don't match; aborting"),
@@ -110,26 +109,32 @@ fn read_some(password: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
     }
 }
 
-fn prompt(text: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    prompted(text).map_err(|error| Failure::new(status::FAILED, format!("terminal: {error}")))
+fn prompt(texts: [&str; 2]) -> Result<[Zeroizing<Vec<u8>>; 2], Failure> {
+    prompted(texts).map_err(|error| Failure::new(status::FAILED, format!("terminal: {error}")))
 }
 
-/// Shows the prompt and reads a line that is not shown. Whatever signal comes meanwhile, the terminal is put right
-/// before it has its effect; after a pause, the prompt is shown again.
-fn prompted(text: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads lines that are not shown, after a prompt each. From before the first prompt to the end of the last line, nothing
+/// that is typed is shown, and whatever signal comes, the terminal is put right before it has its effect; after a pause,
+/// the prompt is shown again.
+fn prompted(texts: [&str; 2]) -> io::Result<[Zeroizing<Vec<u8>>; 2]> {
     let signals = signals_held_back()?;
-    loop {
-        say(text)?;
-        let hidden = Hidden::new()?;
-        match read_line(&signals)? {
-            Ok(line) => return Ok(line),
-            Err(signal) => {
-                drop(hidden);
-                say("\n")?;
-                deliver(signal)?;
+    let mut hidden = Hidden::new()?;
+    let mut lines = [Zeroizing::default(), Zeroizing::default()];
+    for (text, line) in texts.into_iter().zip(&mut lines) {
+        loop {
+            say(text)?;
+            match read_line(&signals)? {
+                Ok(typed) => break *line = typed,
+                Err(signal) => {
+                    drop(hidden);
+                    say("\n")?;
+                    deliver(signal)?;
+                    hidden = Hidden::new()?;
+                }
             }
         }
     }
+    Ok(lines)
 }
 
 /// A line, or the signal that came before its end. The end of input ends a line too, which the terminal does not show.

@@ -124,7 +124,11 @@ fn list(location: &Location, form: Form, program: &str) -> Result<(), Failure> {
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     let written = written.and_then(|()| out.flush());
-    written.map_err(|error| Failure::new(status::FAILED, format!("standard output: {error}")))
+    written.map_err(|error| match error.kind() {
+        // Whoever reads has had enough, as head has.
+        io::ErrorKind::BrokenPipe => Failure::new(status::BROKEN_PIPE, ""),
+        _ => Failure::new(status::FAILED, format!("standard output: {error}")),
+    })
 }
 
 fn show(record: &Record, form: Form, spelling: Spelling, out: &mut impl Write) -> io::Result<()> {

@@ -64,6 +64,7 @@ fn decide(words: &[OsString], program: &str) -> Result<(Task, Location), Failure
     }
     let application = words_of(&typed, "application").unwrap_or_default();
     let options = options_of(application)?;
+    check_plugin(&options)?;
     Ok((task(&typed, &options)?, location(&typed, &options)))
 }
 
@@ -77,6 +78,16 @@ fn usage(error: &clap::Error) -> Failure {
 
 fn words_of<'a>(typed: &'a ArgMatches, name: &str) -> Option<&'a std::ffi::OsStr> {
     typed.get_one::<OsString>(name).map(OsString::as_os_str).filter(|word| !word.is_empty())
+}
+
+/// An application whose users are in another store would not find the one that is set here.
+fn check_plugin(options: &AppConf) -> Result<(), Failure> {
+    let mut plugins = options.words("auxprop_plugin").peekable();
+    if plugins.peek().is_none() || plugins.any(|plugin| plugin.eq_ignore_ascii_case(b"sasldb")) {
+        return Ok(());
+    }
+    let text = "no mechanism available: auxprop_plugin of this application does not name sasldb, and there is no other";
+    Err(Failure::new(status::NO_MECHANISM, text))
 }
 
 fn location(typed: &ArgMatches, options: &AppConf) -> Location {
