@@ -15,6 +15,7 @@ use sasl_core::{
     failure::Failure,
     identity::{Realm, UserName},
     random,
+    secret::Secret,
     verifier::{Verifier, Verifiers},
 };
 use sha2::{Digest, Sha256};
@@ -110,11 +111,14 @@ impl Record {
 
     /// The value under [`key`].
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut value = Zeroizing::new(Vec::with_capacity(2048));
+        let fields = self.fields();
+        let length = fields.iter().map(|(_, bytes)| fields::LENGTH + bytes.expose().len()).sum::<usize>();
+        // No octet more, so that it does not move and leave a copy.
+        let mut value = Zeroizing::new(Vec::with_capacity(HEADER + length));
         value.push(VERSION);
         value.extend(self.stamp.0);
         value.extend([0; 8]);
-        self.put_fields(&mut value);
+        fields.iter().for_each(|(tag, bytes)| fields::put(*tag, bytes.expose(), &mut value));
         let checksum = checksum(&key(self.name()), &value);
         value[HEADER - 8..HEADER].copy_from_slice(&checksum);
         value
@@ -148,12 +152,14 @@ mod tag {
 }
 
 impl Record {
-    fn put_fields(&self, value: &mut Vec<u8>) {
-        fields::put(tag::USER, self.user.as_bytes(), value);
-        fields::put(tag::REALM, self.realm.as_bytes(), value);
-        fields::put(tag::STATUS, &[u8::from(self.status == Status::Disabled)], value);
-        fields::put(tag::CHANGED, &self.changed.to_be_bytes(), value);
-        self.verifiers.iter().for_each(|verifier| fields::put(tag::VERIFIER, verifier.to_text().expose(), value));
+    fn fields(&self) -> Vec<(u8, Secret)> {
+        let own = [
+            (tag::USER, Secret::new(self.user.as_bytes())),
+            (tag::REALM, Secret::new(self.realm.as_bytes())),
+            (tag::STATUS, Secret::new([u8::from(self.status == Status::Disabled)])),
+            (tag::CHANGED, Secret::new(self.changed.to_be_bytes())),
+        ];
+        own.into_iter().chain(self.verifiers.iter().map(|verifier| (tag::VERIFIER, verifier.to_text()))).collect()
     }
 
     fn read_fields(bytes: &[u8], stamp: Stamp) -> Result<Self, Kind> {

@@ -1,5 +1,8 @@
 //! Fields: a tag, a length and bytes, one behind the other. No meaning.
 
+/// How much longer a field is than its bytes.
+pub(super) const LENGTH: usize = 1 + 4;
+
 /// Appends a field.
 pub(super) fn put(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(tag);
@@ -20,7 +23,7 @@ pub(super) fn all(mut rest: &[u8]) -> impl Iterator<Item = Option<(u8, &[u8])>> 
 }
 
 fn next(rest: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let ([tag, length @ ..], after) = rest.split_first_chunk::<5>()?;
+    let ([tag, length @ ..], after) = rest.split_first_chunk::<LENGTH>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     after.split_at_checked(length).map(|(bytes, after)| (*tag, bytes, after))
 }

@@ -1,9 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use sasl_core::{
-    secret::Secret,
-    verifier::{Scheme, Verifier, argon2id::Memory},
-};
+use sasl_core::verifier::{Scheme, Verifier, argon2id::Memory};
 
 fn record(user: &[u8], realm: &[u8]) -> Record {
     let name = Name::new(user, realm).unwrap();
@@ -22,6 +19,13 @@ fn what_is_written_is_read() {
     );
     assert_eq!(Stamp::of(&written.encode()).unwrap(), written.stamp);
     assert!(read.verifiers().check(b"pencil", &mut Memory::default()));
+}
+
+#[test]
+fn writing_a_long_record_leaves_no_copy() {
+    let (user, realm) = ([b'u'; 1000], [b'r'; 1000]);
+    let encoded = record(&user, &realm).encode();
+    assert!(encoded.len() > 2048 && encoded.capacity() == encoded.len(), "it grew, and so it moved");
 }
 
 #[test]
