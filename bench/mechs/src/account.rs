@@ -10,9 +10,9 @@ use sasl_core::{
     identity::{Login, Realm},
     secret::Secret,
     server::Server,
-    verifier::{Scheme, Verifiers, argon2id::Memory},
+    store::{Store, Unavailable},
+    verifier::{Scheme, Verifier, Verifiers, argon2id::Memory},
 };
-use std::collections::HashMap;
 
 const PASSWORD: &str = "pass0000000";
 
@@ -22,8 +22,21 @@ pub(crate) struct Account {
     pub(crate) server: Server,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
-    pub(crate) hashed: HashMap<Login, Verifiers>,
-    pub(crate) plain: HashMap<Login, Verifiers>,
+    pub(crate) hashed: OneUser,
+    pub(crate) plain: OneUser,
+}
+
+/// A store of one user, whose name is compared: the peers have no more.
+pub(crate) struct OneUser(Login, Verifiers);
+
+impl Store for OneUser {
+    fn verifiers(&self, login: &Login) -> Result<Option<Verifiers>, Unavailable> {
+        Ok((*login == self.0).then(|| self.1.clone()))
+    }
+
+    fn verifier(&self, login: &Login, scheme: Scheme) -> Result<Option<Verifier>, Unavailable> {
+        Ok(self.1.of(scheme).filter(|_| *login == self.0).cloned())
+    }
 }
 
 impl Account {
@@ -32,7 +45,7 @@ impl Account {
         let login = Login::parse("user0000000@example.org")?;
         let kept = |schemes: &[Scheme]| {
             let verifiers = Verifiers::derive(schemes, &login, &[], PASSWORD.as_bytes(), &mut Memory::default())?;
-            Ok::<_, Failure>(HashMap::from([(login.clone(), verifiers)]))
+            Ok::<_, Failure>(OneUser(login.clone(), verifiers))
         };
         let realm = Realm::parse("example.org")?;
         Ok(Self {

@@ -43,7 +43,7 @@ fn fresh(notation: Notation) -> Result<String, Failure> {
             let bytes = random::bytes::<16>()?;
             let (left, right) = bytes.split_first_chunk::<8>().expect("8 of 16 bytes");
             let number = |bytes: &[u8]| bytes.iter().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-            format!("{}.{}", number(left), number(right))
+            [number(left).to_string(), number(right).to_string()].join(".")
         }
     })
 }

@@ -31,7 +31,7 @@ const MAX_CHALLENGE: usize = 1024;
 
 fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
     let nonce = context.settings.nonces.next(Notation::MessageId)?;
-    let challenge = format!("<{nonce}@{}>", context.settings.host.name());
+    let challenge = ["<", &nonce, "@", context.settings.host.name(), ">"].concat();
     let sent = challenge.clone();
     Ok(Step::challenge(challenge, move |response| {
         let (login, digest) = parse(&context, response)?;

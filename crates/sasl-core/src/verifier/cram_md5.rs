@@ -1,13 +1,10 @@
 //! What a CRAM-MD5 server keeps: HMAC-MD5 (RFC 2104) stopped after its key.
 
 use crate::{failure::Failure, hex, secret::Secret};
-use md5::{
-    Digest, Md5,
-    digest::common::hazmat::{SerializableState, SerializedState},
-};
-use std::{fmt, sync::LazyLock};
+use md5::{Digest, Md5, block_api::compress};
+use std::fmt;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const BLOCK: usize = 64;
 
@@ -43,8 +40,7 @@ impl CramMd5 {
     /// HMAC-MD5 of `challenge`.
     #[must_use]
     pub fn digest(&self, challenge: &[u8]) -> [u8; 16] {
-        let inner = resume(&self.inner).chain_update(challenge).finalize();
-        resume(&self.outer).chain_update(inner).finalize().into()
+        resume(&self.outer, &resume(&self.inner, challenge))
     }
 
     /// Whether `password` derives to this.
@@ -73,18 +69,39 @@ impl CramMd5 {
     }
 }
 
+/// The chaining value of MD5 before its first block (RFC 1321 section 3.3).
+const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+
 fn state_after(block: [u8; BLOCK]) -> [u8; 16] {
-    let state = Md5::new_with_prefix(block).serialize();
-    state[..16].try_into().expect("a state is longer than its chaining value")
+    let mut state = Zeroizing::new(START);
+    compress(&mut state, &[block]);
+    octets(*state)
 }
 
-/// An MD5 that has had one block and is at `state`.
-fn resume(state: &[u8; 16]) -> Md5 {
-    static AFTER_A_BLOCK: LazyLock<SerializedState<Md5>> =
-        LazyLock::new(|| Md5::new_with_prefix([0; BLOCK]).serialize());
-    let mut resumed = *AFTER_A_BLOCK;
-    resumed[..16].copy_from_slice(state);
-    Md5::deserialize(&resumed).expect("only the chaining value differs from a state that was written")
+/// MD5 of one block and a message, after the block was taken and left `state`.
+fn resume(state: &[u8; 16], message: &[u8]) -> [u8; 16] {
+    let mut state = words(state);
+    let (whole, rest) = message.as_chunks::<BLOCK>();
+    compress(&mut state, whole);
+    // A one, zeros, and the length in bits at the end of a block (RFC 1321 sections 3.1 and 3.2).
+    let mut last = [0; 2 * BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    last[rest.len()] = 0x80;
+    let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
+    last[end - 8..end].copy_from_slice(&(8 * (BLOCK + message.len()) as u64).to_le_bytes());
+    compress(&mut state, last[..end].as_chunks().0);
+    octets(state)
+}
+
+fn words(octets: &[u8; 16]) -> [u32; 4] {
+    let (words, _) = octets.as_chunks();
+    [0, 1, 2, 3].map(|at| u32::from_le_bytes(words[at]))
+}
+
+fn octets(words: [u32; 4]) -> [u8; 16] {
+    let mut octets = [0; 16];
+    octets.as_chunks_mut().0.iter_mut().zip(words).for_each(|(octets, word)| *octets = word.to_le_bytes());
+    octets
 }
 
 impl fmt::Debug for CramMd5 {

@@ -13,34 +13,39 @@ pub(super) struct Hashed<'a> {
     pub(super) digest_uri: &'a [u8],
 }
 
-/// H(A1) in hexadecimal: what an exchange hangs on.
-pub(super) struct SessionKey(Zeroizing<[u8; 32]>);
+/// What an exchange hangs on: the hash over `HEX(H(A1)):nonce:nc:cnonce:qop:`, which both proofs begin with. Wiped when
+/// dropped.
+pub(super) struct SessionKey(Md5);
 
 impl Hashed<'_> {
     /// `authzid` is hashed where it was sent, also an empty one.
     pub(super) fn session_key(&self, ha1: &Ha1, authzid: Option<&[u8]>) -> SessionKey {
-        let mut hash = Md5::new_with_prefix(ha1.0).chain_update(b":").chain_update(self.nonce);
-        hash = hash.chain_update(b":").chain_update(self.cnonce);
+        let mut a1 = Md5::new_with_prefix(ha1.0).chain_update(b":").chain_update(self.nonce);
+        a1 = a1.chain_update(b":").chain_update(self.cnonce);
         if let Some(authzid) = authzid {
-            hash = hash.chain_update(b":").chain_update(authzid);
+            a1 = a1.chain_update(b":").chain_update(authzid);
         }
-        SessionKey(Zeroizing::new(hex(hash)))
+        let mut hash = Md5::new_with_prefix(*Zeroizing::new(hex(a1)));
+        for part in [self.nonce, self.nc, self.cnonce, self.qop] {
+            hash.update(b":");
+            hash.update(part);
+        }
+        SessionKey(hash.chain_update(b":"))
     }
 
     /// `response`: what the client proves itself with.
     pub(super) fn response(&self, key: &SessionKey) -> [u8; 32] {
-        self.digest(key, b"AUTHENTICATE:")
+        self.proof(key, b"AUTHENTICATE:")
     }
 
     /// `rspauth`: what the server proves itself with.
     pub(super) fn rspauth(&self, key: &SessionKey) -> [u8; 32] {
-        self.digest(key, b":")
+        self.proof(key, b":")
     }
 
-    fn digest(&self, key: &SessionKey, method: &[u8]) -> [u8; 32] {
+    fn proof(&self, key: &SessionKey, method: &[u8]) -> [u8; 32] {
         let a2 = hex(Md5::new_with_prefix(method).chain_update(self.digest_uri));
-        let parts = [&key.0[..], self.nonce, self.nc, self.cnonce, self.qop, &a2];
-        hex(Md5::new_with_prefix(&*Zeroizing::new(parts.join(&b':'))))
+        hex(key.0.clone().chain_update(a2))
     }
 }
 

@@ -5,26 +5,11 @@ use std::borrow::Cow;
 
 /// `name=value` pairs in the order they came, quotes and backslashes taken off. Empty elements are allowed, and
 /// white space around `,` and `=`.
-pub(crate) struct Directives<'a>(Vec<(&'a [u8], Cow<'a, [u8]>)>);
+pub(crate) struct Directives<'a>(Vec<Pair<'a>>);
 
 impl<'a> Directives<'a> {
     pub(crate) fn parse(message: &'a [u8]) -> Result<Self, Failure> {
-        let mut directives = Vec::with_capacity(12);
-        let mut rest = skip(message, |octet| is_space(octet) || octet == b',');
-        while !rest.is_empty() {
-            let (name, after) = token(rest, |octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))?;
-            let [b'=', after @ ..] = skip(after, is_space) else {
-                return Err(Failure::malformed("directive without a value"));
-            };
-            let (value, after) = value(skip(after, is_space))?;
-            directives.push((name, value));
-            rest = match skip(after, is_space) {
-                [b',', after @ ..] => skip(after, |octet| is_space(octet) || octet == b','),
-                [] => &[],
-                _ => return Err(Failure::malformed("no comma after a directive")),
-            };
-        }
-        Ok(Self(directives))
+        pairs(message).collect::<Result<_, _>>().map(Self)
     }
 
     /// Every value of a directive that may come more than once.
@@ -44,6 +29,53 @@ impl<'a> Directives<'a> {
     /// The value of a directive that must come once.
     pub(super) fn the(&self, name: &str) -> Result<&[u8], Failure> {
         self.one(name)?.ok_or(Failure::malformed("directive missing"))
+    }
+}
+
+/// The values of `names`, each of which may come once at the most; what else there is is passed over. One look at each
+/// directive, where [`Directives`] takes one for each question.
+pub(super) fn singles<'a, const N: usize>(
+    message: &'a [u8],
+    names: [&str; N],
+) -> Result<[Option<Cow<'a, [u8]>>; N], Failure> {
+    let mut values = [const { None }; N];
+    for pair in pairs(message) {
+        let (name, value) = pair?;
+        let known = names.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name));
+        if known.is_some_and(|at| values[at].replace(value).is_some()) {
+            return Err(Failure::malformed("directive twice"));
+        }
+    }
+    Ok(values)
+}
+
+/// A name and a value.
+type Pair<'a> = (&'a [u8], Cow<'a, [u8]>);
+
+/// What comes in a list, up to what is no part of one.
+fn pairs(message: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Failure>> {
+    let mut rest = skip(message, SPACE | COMMA);
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let next = pair(rest);
+        rest = next.as_ref().map_or(&[], |(_, after)| after);
+        Some(next.map(|(pair, _)| pair))
+    })
+}
+
+/// A pair, and what is behind it and its comma.
+fn pair(input: &[u8]) -> Result<(Pair<'_>, &[u8]), Failure> {
+    let (name, after) = token(input, NAME)?;
+    let [b'=', after @ ..] = skip(after, SPACE) else {
+        return Err(Failure::malformed("directive without a value"));
+    };
+    let (value, after) = value(skip(after, SPACE))?;
+    match skip(after, SPACE) {
+        [b',', after @ ..] => Ok(((name, value), skip(after, SPACE | COMMA))),
+        [] => Ok(((name, value), &[])),
+        _ => Err(Failure::malformed("no comma after a directive")),
     }
 }
 
@@ -68,12 +100,13 @@ pub(super) fn check_maxbuf(maxbuf: Option<&[u8]>) -> Result<(), Failure> {
 pub(super) fn put_quoted(name: &str, value: &[u8], message: &mut Vec<u8>) {
     put_name(name, message);
     message.push(b'"');
-    for octet in value {
-        if matches!(octet, b'"' | b'\\') {
-            message.push(b'\\');
-        }
-        message.push(*octet);
+    let mut rest = value;
+    while let Some(at) = rest.iter().position(|octet| matches!(octet, b'"' | b'\\')) {
+        message.extend(&rest[..at]);
+        message.extend([b'\\', rest[at]]);
+        rest = &rest[at + 1..];
     }
+    message.extend(rest);
     message.push(b'"');
 }
 
@@ -94,10 +127,7 @@ fn put_name(name: &str, message: &mut Vec<u8>) {
 fn value(input: &[u8]) -> Result<(Cow<'_, [u8]>, &[u8]), Failure> {
     match input {
         [b'"', quoted @ ..] => unquote(quoted),
-        _ => {
-            let (value, rest) = token(input, |octet| octet.is_ascii_graphic() && !matches!(octet, b',' | b'"'))?;
-            Ok((Cow::Borrowed(value), rest))
-        }
+        _ => token(input, VALUE).map(|(value, rest)| (Cow::Borrowed(value), rest)),
     }
 }
 
@@ -120,21 +150,40 @@ fn unquote(input: &[u8]) -> Result<(Cow<'_, [u8]>, &[u8]), Failure> {
     }
 }
 
-fn token(input: &[u8], is_part: impl Fn(u8) -> bool) -> Result<(&[u8], &[u8]), Failure> {
-    match skip(input, is_part) {
+fn token(input: &[u8], class: u8) -> Result<(&[u8], &[u8]), Failure> {
+    match skip(input, class) {
         rest if rest.len() == input.len() => Err(Failure::malformed("a name or a value is missing")),
         rest => Ok(input.split_at(input.len() - rest.len())),
     }
 }
 
-fn skip(input: &[u8], skipped: impl Fn(u8) -> bool) -> &[u8] {
-    let end = input.iter().position(|octet| !skipped(*octet));
+fn skip(input: &[u8], class: u8) -> &[u8] {
+    let end = input.iter().position(|octet| CLASSES[usize::from(*octet)] & class == 0);
     &input[end.unwrap_or(input.len())..]
 }
 
-fn is_space(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
-}
+/// What an octet can be part of: the name of a directive, a value without quotes, white space, a comma between two.
+const NAME: u8 = 1;
+const VALUE: u8 = 2;
+const SPACE: u8 = 4;
+const COMMA: u8 = 8;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        classes[octet as usize] = match octet {
+            b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => NAME | VALUE,
+            b',' => COMMA,
+            b'"' => 0,
+            b' ' | b'\t' | b'\r' | b'\n' => SPACE,
+            b'!'..=b'~' => VALUE,
+            _ => 0,
+        };
+        octet += 1;
+    }
+    classes
+};
 
 #[cfg(test)]
 mod tests {

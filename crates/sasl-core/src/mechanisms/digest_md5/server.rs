@@ -2,7 +2,7 @@
 
 use super::{
     digest::{Hashed, SessionKey},
-    directives::{Directives, check_charset, check_maxbuf, put_quoted, put_token},
+    directives::{check_charset, check_maxbuf, put_quoted, put_token, singles},
 };
 use crate::{
     failure::{Failure, Reason},
@@ -38,8 +38,8 @@ fn respond(context: Arc<Context>, nonce: &str, response: &[u8]) -> Result<Step, 
     if response.len() > MAX_RESPONSE || response.contains(&0) {
         return Err(Failure::malformed("response too long or with a NUL"));
     }
-    let answer = Answer::parse(&context, &Directives::parse(response)?)?;
-    if !bool::from(answer.fields().hashed.nonce.ct_eq(nonce.as_bytes())) {
+    let answer = Answer::parse(&context, response)?;
+    if answer.fields().hashed.nonce != nonce.as_bytes() {
         return Err(Failure::new(Reason::BadCredentials, "nonce is not the one of this exchange"));
     }
     let login = answer.fields().login(&context)?;
@@ -60,6 +60,22 @@ struct Answer {
 
 const FIELDS: usize = 9;
 
+/// What is read of a digest-response; of the last only that it does not come twice.
+const NAMES: [&str; 12] = [
+    "username",
+    "realm",
+    "authzid",
+    "response",
+    "nonce",
+    "cnonce",
+    "nc",
+    "qop",
+    "digest-uri",
+    "charset",
+    "maxbuf",
+    "cipher",
+];
+
 /// The fields of an [`Answer`], unquoted.
 struct Fields<'a> {
     username: &'a [u8],
@@ -71,23 +87,25 @@ struct Fields<'a> {
 
 impl Answer {
     /// What must be there once is, what may be there once is not there twice, and what has a form has it.
-    fn parse(context: &Context, directives: &Directives<'_>) -> Result<Self, Failure> {
-        directives.one("cipher")?;
-        check_charset(directives.one("charset")?)?;
-        check_maxbuf(directives.one("maxbuf")?)?;
-        let authzid = directives.one("authzid")?;
+    fn parse(context: &Context, response: &[u8]) -> Result<Self, Failure> {
+        let given = singles(response, NAMES)?;
+        let [username, realm, authzid, proof, nonce, cnonce, nc, qop, digest_uri, charset, maxbuf, _] =
+            given.each_ref().map(Option::as_deref);
+        check_charset(charset)?;
+        check_maxbuf(maxbuf)?;
+        let the = |value: Option<_>| value.ok_or(Failure::malformed("directive missing"));
         let answer = Self::lay_out(
             authzid.is_some(),
             [
-                directives.the("username")?,
-                directives.one("realm")?.unwrap_or_default(),
+                the(username)?,
+                realm.unwrap_or_default(),
                 authzid.unwrap_or_default(),
-                directives.the("response")?,
-                directives.the("nonce")?,
-                directives.the("cnonce")?,
-                directives.the("nc")?,
-                directives.one("qop")?.unwrap_or(b"auth"),
-                directives.the("digest-uri")?,
+                the(proof)?,
+                the(nonce)?,
+                the(cnonce)?,
+                the(nc)?,
+                qop.unwrap_or(b"auth"),
+                the(digest_uri)?,
             ],
         );
         answer.fields().check(context.settings.host.service())?;
