@@ -6,7 +6,7 @@
 //! changed, nothing of it need be read; and whoever changes, disables or deletes a user need tell nobody.
 //!
 //! The MAC is BLAKE2s with the key in front: one block for most, where HMAC takes four. BLAKE2s cannot be extended
-//! (RFC 7693), so that this is all it needs.
+//! (RFC 7693), so that this is all it needs. Of the block, 44 bytes are for login, realm and password.
 
 use crate::database::Revision;
 use blake2::{Blake2s256, Digest};
@@ -77,7 +77,7 @@ impl Cache {
     pub fn mac(&self, login: &[u8], realm: &[u8], password: &[u8]) -> Mac {
         let mut hash = Blake2s256::new().chain_update(self.key.expose());
         for part in [login, realm] {
-            hash.update(part.len().to_ne_bytes());
+            hash.update(u16::try_from(part.len()).expect("names have less than 64 KiB").to_ne_bytes());
             hash.update(part);
         }
         Mac(*hash.chain_update(password).finalize().first_chunk().expect("BLAKE2s has more than sixteen bytes"))
