@@ -2,24 +2,79 @@
 
 use clap::Command;
 use clap_complete::{Shell, generate_to};
-use clap_mangen::Man;
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, roman},
+};
 use saslauthd_rs::{cli, testsaslauthd};
 use std::{env, error, fs, path::Path};
 
+/// What a page says besides its flags: sections of terms and what they mean.
+type Sections = &'static [(&'static str, &'static [(&'static str, &'static str)])];
+
+const SASLAUTHD: Sections = &[
+    (
+        "SIGNALS",
+        &[
+            ("TERM, INT", "Takes nobody new, answers who has asked, removes its files and ends."),
+            ("HUP", "Opens log and database anew, and reads this host's name again. Connections stay."),
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            ("/etc/sasldb2", "The database. /etc/sasldb2-lock beside it is where its readers and writers meet."),
+            ("/var/run/saslauthd/mux", "The socket."),
+            ("/var/run/saslauthd/saslauthd.pid", "The process; locked for as long as it runs."),
+        ],
+    ),
+    (
+        "LOG",
+        &[(
+            "syslog",
+            "One line a decision, facility auth, through /dev/log. With -d to standard error too. With -f under systemd \
+             to standard error alone, which is the journal. Beyond 1,000 at once and 200 a second, successes and refusals \
+             are counted and not written.",
+        )],
+    ),
+    (
+        "EXIT STATUS",
+        &[
+            ("0", "It serves, or has ended as it was told to."),
+            ("1", "It could not start; standard error says why. With -d, also where another instance runs."),
+            ("2", "Another instance runs in this run directory; nothing of it was touched."),
+        ],
+    ),
+    ("SEE ALSO", &[("saslpasswd2(8), sasldblistusers2(8), testsaslauthd(8)", "")]),
+];
+
+const TESTSASLAUTHD: Sections = &[
+    (
+        "EXIT STATUS",
+        &[
+            ("0", "The last try was granted."),
+            ("1", "The command line makes no sense."),
+            ("255", "The last try was refused, or nobody answered."),
+        ],
+    ),
+    ("SEE ALSO", &[("saslauthd(8)", "")]),
+];
+
 fn main() -> Result<(), Box<dyn error::Error>> {
     let directory = env::args().nth(1).ok_or("usage: saslauthd_manual DIRECTORY")?;
-    for command in [cli::command(), testsaslauthd::command()] {
-        write(command, Path::new(&directory))?;
+    for (command, sections) in [(cli::command(), SASLAUTHD), (testsaslauthd::command(), TESTSASLAUTHD)] {
+        write(command, sections, Path::new(&directory))?;
     }
     Ok(())
 }
 
-fn write(mut command: Command, directory: &Path) -> Result<(), Box<dyn error::Error>> {
+fn write(mut command: Command, sections: Sections, directory: &Path) -> Result<(), Box<dyn error::Error>> {
     let name = command.get_name().to_owned();
     let pages = directory.join("man8");
     fs::create_dir_all(&pages)?;
     let mut page = Vec::new();
     Man::new(command.clone()).section("8").render(&mut page)?;
+    as_roff(sections).to_writer(&mut page)?;
     fs::write(pages.join(format!("{name}.8")), page)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let completions = directory.join("completions").join(shell.to_string());
@@ -27,4 +82,15 @@ fn write(mut command: Command, directory: &Path) -> Result<(), Box<dyn error::Er
         generate_to(shell, &mut command, &name, completions)?;
     }
     Ok(())
+}
+
+fn as_roff(sections: Sections) -> Roff {
+    let mut roff = Roff::new();
+    for (title, entries) in sections {
+        roff.control("SH", [*title]);
+        for (term, meaning) in *entries {
+            roff.control("TP", []).text([bold(*term)]).text([roman(*meaning)]);
+        }
+    }
+    roff
 }

@@ -23,12 +23,17 @@ fn flags_of_the_original() -> [Arg; 14] {
         switch("cache", 'c', "Remember right passwords; on unless --no-cache is given"),
         switch("debug", 'd', "Stay in the foreground, and log to standard error as well as to syslog, debug lines too"),
         switch("foreground", 'f', "Stay in the foreground"),
-        switch("help", 'h', "Show this on standard error").long("help"),
+        switch("usage", 'h', "Show this on standard error"),
         switch("no-lock", 'l', "Accepted, and of no effect: there is no accept lock"),
         value("directory", 'm', "DIRECTORY", "The run directory: socket mux and saslauthd.pid")
             .default_value("/var/run/saslauthd"),
         value("threads", 'n', "COUNT", "How many passwords are hashed at once; 0 is one a core").default_value("0"),
-        value("option", 'O', "OPTION", "Option of the mechanism; for sasldb the database (default /etc/sasldb2)"),
+        value(
+            "option",
+            'O',
+            "OPTION",
+            "Option of the mechanism; for sasldb the database (default /etc/sasldb2), sled:DIRECTORY for sled",
+        ),
         switch("combine", 'r', "Look up login@realm where a request has a realm"),
         value("cache-size", 's', "KILOBYTES", "Bound of the cache's memory").default_value("8960"),
         value("cache-life", 't', "SECONDS", "How long a password is remembered").default_value("28800"),
@@ -37,14 +42,15 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 5] {
+fn flags_of_ours() -> [Arg; 6] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
         long_value("deadline", "SECONDS", "How long a client may take to send its request").default_value("10"),
         long_value("socket-mode", "OCTAL", "Mode of the socket; the run directory's own mode protects it too")
             .default_value("0777"),
         long_value("socket-group", "GROUP", "Group of the socket"),
-        Arg::new("detached").long("detached").action(ArgAction::SetTrue).hide(true),
+        Arg::new("help").long("help").action(ArgAction::Help).help("Show this"),
+        Arg::new("version-alone").long("version").action(ArgAction::Version).help("Show the version"),
     ]
 }
 
@@ -71,7 +77,9 @@ fn switch(name: &'static str, short: char, help: &'static str) -> Arg {
 /// # Errors
 /// What clap says of words that make no sense.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
-    command().try_get_matches_from(words)
+    // Nobody is to type it, so that it is not in what is made from the command.
+    let detached = Arg::new("detached").long("detached").action(ArgAction::SetTrue).hide(true);
+    command().arg(detached).try_get_matches_from(words)
 }
 
 /// The words that start the same in a process of its own. The flag comes first: behind a `--` it would be an

@@ -8,7 +8,7 @@ use crate::{
     detach::{launch, leave_session, report_ready},
     exit::{FAILED, Failure, RUNNING},
     listener::Listener,
-    log::{Level, Log},
+    log::{Destination, Level, Log},
     pool::{LONGEST_QUEUE, Pool},
     run_directory::RunDirectory,
     session::Service,
@@ -103,8 +103,11 @@ fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
     let cache = cache.map_err(|failure| failed("cache")(&failure.cause()))?;
     let pool = Pool::new(settings.threads).map_err(|error| failed("threads")(&error))?;
     let database = Database::new(&settings.database, Rc::clone(log));
-    let details = (settings.threads, LONGEST_QUEUE, cache.is_some());
-    log.write(Level::Debug, format_args!("threads, longest queue, cache: {details:?}"));
+    if let Some(trouble) = database.trouble().filter(|_| settings.log == Destination::Syslog) {
+        eprintln!("saslauthd: warning: {trouble}");
+    }
+    let cached = if cache.is_some() { "on" } else { "off" };
+    log.write(Level::Debug, format_args!("threads={} queue={LONGEST_QUEUE} cache={cached}", settings.threads));
     // A host without a name has users without a realm.
     let realm = realm().inspect_err(|error| log.write(Level::Warning, error)).unwrap_or_default();
     Ok(Checker::new(database, cache, pool, settings.combine, realm))

@@ -69,10 +69,12 @@ const WORKING: &str = "sasldb";
 pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure> {
     let typed = match cli::parse(words) {
         Ok(typed) => typed,
-        Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(Task::Print(error.to_string())),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Task::Print(error.to_string()));
+        }
         Err(error) => return Err(Failure::new(complaint(&error.to_string()))),
     };
-    if typed.get_flag("help") {
+    if typed.get_flag("usage") {
         return Ok(Task::Say(format!("{}\n{}", cli::command().render_help(), version())));
     }
     if typed.get_flag("version") {
@@ -82,9 +84,10 @@ pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure
     settings(&typed).map(Box::new).map(Task::Serve)
 }
 
-/// What clap says, without its own first word.
+/// What clap says first, without its own first word.
 fn complaint(text: &str) -> String {
-    text.trim().strip_prefix("error: ").unwrap_or(text).to_owned()
+    let first = text.split("\n\n").next().unwrap_or(text);
+    format!("{}; try -h for help", first.strip_prefix("error: ").unwrap_or(first))
 }
 
 fn version() -> String {
@@ -117,7 +120,7 @@ fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
         log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
         verbose: debug || typed.get_flag("verbose"),
         directory,
-        database: text("option").map(Location::parse).unwrap_or_default(),
+        database: database(text("option"))?,
         combine: if typed.get_flag("combine") { Combine::LoginAndRealm } else { Combine::No },
         threads: threads(text("threads"))?,
         cache: cache(typed)?,
@@ -125,6 +128,12 @@ fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
         socket_mode: mode(text("socket-mode"))?,
         socket_group: text("socket-group").map(group).transpose()?,
     })
+}
+
+/// Found from where the program was started, not from the run directory that it goes to.
+fn database(path: Option<&str>) -> Result<Location, Failure> {
+    let location = path.filter(|path| !path.is_empty()).map(Location::parse).unwrap_or_default();
+    location.absolute().map_err(|error| Failure::new(format!("-O: {error}")))
 }
 
 impl Place {
@@ -212,6 +221,8 @@ mod tests {
         assert_eq!(settings.cache, Some((1024, Duration::from_secs(2))));
         assert_eq!((settings.deadline.as_secs(), settings.socket_mode), (3, 0o660));
         assert_eq!(served("saslauthd -a sasldb --no-cache").cache, None);
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(served("saslauthd -a sasldb -O db").database, Location::parse(here.join("db")));
     }
 
     #[test]
@@ -242,5 +253,7 @@ mod tests {
     fn help_and_version_go_before_all_else() {
         assert!(matches!(asked("saslauthd -a nosuch -v"), Ok(Task::Say(text)) if text.contains("sasldb")));
         assert!(matches!(asked("saslauthd -h"), Ok(Task::Say(text)) if text.contains("-O")));
+        assert!(matches!(asked("saslauthd --help"), Ok(Task::Print(text)) if text.contains("-O")));
+        assert!(matches!(asked("saslauthd --version"), Ok(Task::Print(text)) if text.starts_with("saslauthd ")));
     }
 }

@@ -1,7 +1,7 @@
 //! The client that an administrator tries the daemon with.
 
 use crate::exit::{FAILED, REFUSED};
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, error::ErrorKind};
 use sasl_wire::{
     frame::Decoded,
     saslauthd::{Request, decode_reply, encode_request},
@@ -25,6 +25,7 @@ pub fn command() -> Command {
     Command::new("testsaslauthd")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Asks saslauthd whether a password is a user's")
+        .override_usage("testsaslauthd -u USER -p PASSWORD [-r REALM] [-s SERVICE] [-f PATH] [-R COUNT] [options]")
         .disable_help_flag(true)
         .disable_version_flag(true)
         .arg(octets(value("user", 'u', "USER", "The user")).required(true))
@@ -50,6 +51,7 @@ pub fn command() -> Command {
                 .help("How long to wait for an answer"),
         )
         .arg(Arg::new("help").long("help").action(clap::ArgAction::Help).help("Show this"))
+        .arg(Arg::new("version").long("version").action(clap::ArgAction::Version).help("Show the version"))
         .arg(Arg::new("operands").num_args(..).hide(true).help("Ignored, as in the original"))
 }
 
@@ -60,7 +62,9 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let typed = match command().try_get_matches_from(&words) {
         Ok(typed) => typed,
-        Err(help) if help.kind() == clap::error::ErrorKind::DisplayHelp => return print_help(&help),
+        Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return print_help(&help);
+        }
         Err(error) => return usage(&words, error.to_string().trim()),
     };
     match (tries(&typed), seconds(&typed)) {
@@ -78,7 +82,8 @@ fn print_help(help: &clap::Error) -> ExitCode {
 
 fn usage(words: &[OsString], complaint: &str) -> ExitCode {
     let name = words.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let complaint = complaint.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let complaint = complaint.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let complaint = complaint.split_whitespace().collect::<Vec<_>>().join(" ");
     eprintln!("testsaslauthd: {complaint}");
     eprintln!("{name}: usage: {name} -u username -p password");
     eprintln!("              [-r realm] [-s servicename] [-a client address]");

@@ -23,7 +23,7 @@ pub enum Kind {
     Newer,
     /// Its path leads to another file than it did, and a process has the former one open.
     Replaced,
-    /// In a directory where others could put something else in its place.
+    /// A directory where others could put something else in the place of a store.
     Untrusted,
     /// This process has it open already, and can have it open once.
     Open,
@@ -69,7 +69,7 @@ impl fmt::Display for Error {
             }
             Kind::Untrusted => write!(
                 f,
-                "{path}: others can reach into its directory: that must belong to root or to you, and others must not write it (nor read it, for sled)"
+                "{path}: others can reach into this directory: it must belong to root or to you, and others must not write it (nor read it, for sled)"
             ),
             Kind::Open => write!(f, "{path}: this process has it open already"),
             Kind::Busy => write!(f, "{path}: another process has it open, and a sled store has one owner at a time"),

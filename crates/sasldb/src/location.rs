@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    fmt,
+    fmt, io,
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
 };
 
 /// The place of a store: a file of LMDB, or behind `sled:` a directory of sled.
@@ -47,6 +47,17 @@ impl Location {
         }
     }
 
+    /// The same place, wherever the process goes.
+    ///
+    /// # Errors
+    /// Where the path is empty, or the working directory cannot be read.
+    pub fn absolute(self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Lmdb(path) => Self::Lmdb(absolute(path)?),
+            Self::Sled(path) => Self::Sled(absolute(path)?),
+        })
+    }
+
     /// Whether anything is there.
     #[must_use]
     pub fn exists(&self) -> bool {
@@ -80,5 +91,14 @@ mod tests {
         assert_eq!(Location::parse("sled:/var/x"), Location::Sled("/var/x".into()));
         assert_eq!(Location::parse("sled:/var/x").to_string(), "sled:/var/x");
         assert_eq!(Location::default().to_string(), "/etc/sasldb2");
+    }
+
+    #[test]
+    fn a_relative_path_can_be_held_on_to() {
+        let here = std::env::current_dir().unwrap();
+        for (text, expected) in [("db", format!("{}/db", here.display())), ("sled:/x", "sled:/x".into())] {
+            assert_eq!(Location::parse(text).absolute().unwrap().to_string(), expected);
+        }
+        assert!(Location::parse("sled:").absolute().is_err());
     }
 }

@@ -303,7 +303,9 @@ fn what_is_no_store_is_left_alone_and_named() {
     assert!(
         failure(&Location::parse(directory.path().join("link")), Access::Create).to_string().contains("symbolic link")
     );
-    assert!(matches!(failure(&Location::parse("/nonexistent/db"), Access::Create).kind(), Kind::Missing));
+    assert!(matches!(failure(&Location::parse("/nonexistent/db"), Access::Read).kind(), Kind::Missing));
+    let nowhere = failure(&Location::parse("/nonexistent/db"), Access::Create).to_string();
+    assert!(nowhere.starts_with("/nonexistent: cannot put a database there: No such file"), "{nowhere}");
 }
 
 #[test]

@@ -10,8 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Debian's list.
-const DIRECTORIES: &str = "/etc/sasl2:/etc/sasl:/usr/lib/x86_64-linux-gnu/sasl2:/usr/lib/sasl2";
+/// Debian's list, on this processor.
+fn debian() -> String {
+    format!("/etc/sasl2:/etc/sasl:/usr/lib/{}-linux-gnu/sasl2:/usr/lib/sasl2", env::consts::ARCH)
+}
 
 /// Reads the first `NAME.conf` there is. None is no error: there are then no options.
 ///
@@ -35,7 +37,7 @@ pub fn options_of(name: &OsStr) -> Result<AppConf, Failure> {
 fn directories() -> OsString {
     let plain = getuid() == geteuid() && getgid() == getegid();
     let wanted = env::var_os("SASL_CONF_PATH").filter(|_| plain);
-    wanted.unwrap_or_else(|| DIRECTORIES.into())
+    wanted.unwrap_or_else(|| debian().into())
 }
 
 fn read(path: &Path) -> Result<Option<AppConf>, Failure> {

@@ -28,8 +28,13 @@ pub fn saslpasswd2() -> Command {
         ])
         .group(ArgGroup::new("act").args(["create", "delete", "disable", "enable", "import"]))
         .group(ArgGroup::new("whom").args(["userid", "import", "version", "usage"]).required(true))
+        .after_help(IMPORT)
         .mut_arg("plaintext", |arg| arg.conflicts_with_all(["delete", "disable", "enable", "no-plain"]))
 }
+
+const IMPORT: &str = "A line of --import is a userid, a colon, and the password as it is: the first colon ends the userid, \
+nothing is quoted, and there are no comments. Empty lines do not count. Nothing is written unless every line is right. \
+Whoever is there already gets the new password, and stays disabled who was.";
 
 /// `sasldblistusers2`.
 #[must_use]
@@ -37,8 +42,8 @@ pub fn sasldblistusers2() -> Command {
     program("sasldblistusers2", "Lists the users of the SASL database")
         .override_usage("sasldblistusers2 [-v] [--long | --json] [[-f] FILE]")
         .args([
-            octets("file", "FILE", "The database (default /etc/sasldb2)").short('f'),
-            operand("operand", "FILE", "The same").conflicts_with("file"),
+            octets("file", "FILE", "The database; sled:DIRECTORY for sled (default /etc/sasldb2)").short('f'),
+            operand("operand", "FILE", "The database, as with -f").conflicts_with("file"),
             switch("long", "Show what is kept, since when, and who is disabled").long("long").conflicts_with("json"),
             switch("json", "Show that as JSON, a user a line").long("json"),
         ])
@@ -56,6 +61,7 @@ fn program(name: &'static str, about: &'static str) -> Command {
             switch("version", "Show the version on standard error").short('v'),
             switch("usage", "Show this on standard error, and fail as the original does").short('h'),
             Arg::new("help").long("help").action(ArgAction::Help).help("Show this"),
+            Arg::new("version-alone").long("version").action(ArgAction::Version).help("Show the version"),
         ])
 }
 

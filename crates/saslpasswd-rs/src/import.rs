@@ -47,6 +47,9 @@ pub(crate) fn import(
         parse(line, kept).map_err(failed)
     });
     let users = parsed.collect::<Result<Vec<_>, _>>()?;
+    if users.is_empty() {
+        return Err(Failure::new(status::FAILED, format!("--import: {}: there is no user in it", file.display())));
+    }
     let store = open()?;
     let mut progress = Progress::new("users", users.len());
     for batch in users.chunks(BATCH) {

@@ -74,7 +74,9 @@ fn decide(words: &[OsString], program: &str) -> Task {
         }
         Ok(typed) if typed.get_flag("usage") => Task::Fail(Failure::new(status::FAILED, help())),
         Ok(typed) => Task::List(location(&typed), form(&typed)),
-        Err(error) if error.kind() == ErrorKind::DisplayHelp => Task::Print(error.to_string()),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Task::Print(error.to_string())
+        }
         Err(error) => {
             let text = error.to_string();
             let complaint = text.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
 fn decide(words: &[OsString], program: &str) -> Result<(Task, Location), Failure> {
     let typed = match cli::saslpasswd2().try_get_matches_from(words) {
         Ok(typed) => typed,
-        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok((Task::Print(error.to_string()), Location::default()));
         }
         Err(error) => return Ok((Task::Fail(usage(&error)), Location::default())),
@@ -71,9 +71,11 @@ fn decide(words: &[OsString], program: &str) -> Result<(Task, Location), Failure
 /// The complaint, and the usage behind it.
 fn usage(error: &clap::Error) -> Failure {
     let text = error.to_string();
-    let text =
-        text.trim().strip_prefix("error: ").unwrap_or(&text).replace("\n\nFor more information, try '--help'.", "");
-    Failure::new(status::FAILED, text.replace("\n\n", "\n"))
+    let complaint = match error.kind() {
+        ErrorKind::MissingRequiredArgument => "no userid",
+        _ => text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: "),
+    };
+    Failure::new(status::FAILED, format!("{complaint}\n{}", cli::saslpasswd2().render_usage()))
 }
 
 fn words_of<'a>(typed: &'a ArgMatches, name: &str) -> Option<&'a std::ffi::OsStr> {

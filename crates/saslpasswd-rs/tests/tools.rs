@@ -98,7 +98,7 @@ fn a_database_that_is_not_there_is_made_for_a_new_user_alone() {
     let output = Command::new(SASLDBLISTUSERS2).arg(site.path("db")).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("sasldblistusers2: "));
-    site.fails("-f nowhere/db tim", "pencil", 1, "nowhere/db");
+    site.fails("-f nowhere/db tim", "pencil", 1, "nowhere: cannot put a database there");
 }
 
 #[test]
@@ -232,6 +232,8 @@ fn many_users_are_imported_at_once_or_none() {
     }
     assert_eq!(site.list("other").lines().count(), 2, "something of a bad file was stored");
     site.fails("-f other --import missing", "", 1, "missing");
+    site.fails("-f new --import -", "\n\n", 1, "no user in it");
+    assert!(!site.path("new").exists());
 }
 
 #[test]

@@ -49,8 +49,11 @@ pub(super) struct Prepared {
 /// their names: so nobody else may be able to put something else there.
 pub(super) fn prepare(path: &Path, access: Access) -> Result<Prepared, Error> {
     let attempt = |what| move |error| Error::io(path, what, error);
+    if path.is_dir() {
+        return Err(Error::new(path, Kind::Foreign("a directory; one of sled is called sled:DIRECTORY")));
+    }
     let directory = directory_of(path);
-    trust(directory, path)?;
+    trust(directory, path, access)?;
     let file = open_file(path, access)?;
     let making = match (file.metadata().map_err(attempt("look at"))?.len(), access) {
         (0, Access::Create) => Some(make(path, directory, &file).map_err(attempt("create"))?),
@@ -100,12 +103,15 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// A directory that others can write is no place for a store: they could put a link into it, or a store of their own.
-fn trust(directory: &Path, path: &Path) -> Result<(), Error> {
-    let metadata = directory.metadata().map_err(|error| Error::io(path, "look at the directory of", error))?;
+fn trust(directory: &Path, path: &Path, access: Access) -> Result<(), Error> {
+    let metadata = directory.metadata().map_err(|error| match access {
+        Access::Create => Error::new(directory, Kind::Io("put a database there", error)),
+        Access::Read | Access::Write => Error::io(path, "look at its directory", error),
+    })?;
     let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
     match ours && metadata.mode() & 0o002 == 0 {
         true => Ok(()),
-        false => Err(Error::new(path, Kind::Untrusted)),
+        false => Err(Error::new(directory, Kind::Untrusted)),
     }
 }
 
@@ -118,7 +124,6 @@ fn keep_from_others(file: &File) -> io::Result<()> {
 fn open_error(path: &Path, error: io::Error) -> Error {
     match error.raw_os_error() {
         Some(libc::ELOOP) => Error::new(path, Kind::Foreign("a symbolic link")),
-        Some(libc::EISDIR) => Error::new(path, Kind::Foreign("a directory")),
         _ => Error::io(path, "open", error),
     }
 }
@@ -183,7 +188,9 @@ pub(super) fn metas(file: &File) -> Result<[Meta; 2], Kind> {
     let mut first = [0; META_LENGTH];
     let read = file.read_at(&mut first, 0).map_err(|error| Kind::Io("read", error))?;
     if BERKELEY_MAGICS.contains(&word(&first, offset::BERKELEY_MAGIC)) {
-        return Err(Kind::Foreign("a Berkeley DB file, as Cyrus SASL up to 2.1.28 makes it"));
+        return Err(Kind::Foreign(
+            "a Berkeley DB file, as Cyrus SASL up to 2.1.28 makes it (README.md tells how to migrate)",
+        ));
     }
     if read < META_LENGTH || word(&first, offset::MAGIC) != LMDB_MAGIC || word(&first, offset::VERSION) != LMDB_VERSION
     {
