@@ -33,7 +33,7 @@ test:  ## everything that CI runs
 	cargo test --locked --workspace
 	$(MAKE) build
 	$(MAKE) demo
-	set -e; for suite in $(SUITES); do echo "== $$suite"; $$suite; done
+	set -e; for suite in $(SUITES) bench/check; do echo "== $$suite"; $$suite; done
 	fuzz/run $(FUZZ_SECONDS)
 
 check:  ## format, lints, documentation, dependencies, layers
@@ -46,6 +46,7 @@ check:  ## format, lints, documentation, dependencies, layers
 
 bench:  ## side by side with the originals, as a table
 	tests/setup test
+	tests/setup build valgrind
 	bench/run
 
 fuzz:  ## every parser and mechanism for FUZZ_SECONDS=10 each
