@@ -284,11 +284,31 @@ fn detached_it_reports_only_once_it_serves() {
     let launched = daemon.another(&[]).output().unwrap();
     assert!(launched.status.success(), "{launched:?}");
     assert_eq!(daemon.ask("tim", "pencil"), OK);
-    let pid = std::fs::read_to_string(daemon.directory().join("saslauthd.pid")).unwrap();
-    daemon.adopt(pid.trim().parse().unwrap());
+    daemon.adopt_by_pid_file();
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.is_gone());
     assert_eq!(daemon.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_database_is_found_from_where_one_is_and_trouble_with_it_is_said_at_the_start() {
+    let mut daemon = Daemon::prepare();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthd"));
+    command.args(["-a", "sasldb", "-O", "db", "-m"]).arg(daemon.directory());
+    command.current_dir(daemon.database().parent().unwrap());
+    let launched = command.output().unwrap();
+    assert!(launched.status.success() && launched.stderr.is_empty(), "{launched:?}");
+    daemon.adopt_by_pid_file();
+    assert_eq!(daemon.ask("tim", "pencil"), OK);
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.is_gone());
+
+    std::fs::write(daemon.database(), "no database").unwrap();
+    let launched = daemon.another(&[]).output().unwrap();
+    daemon.adopt_by_pid_file();
+    let said = String::from_utf8_lossy(&launched.stderr).into_owned();
+    assert!(launched.status.success() && said.contains("db: not a database of this program"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 #[test]

@@ -76,8 +76,10 @@ impl Daemon {
         command
     }
 
-    pub(crate) fn adopt(&mut self, pid: i32) {
-        self.pid = pid;
+    /// Takes over one that has detached.
+    pub(crate) fn adopt_by_pid_file(&mut self) {
+        let pid = fs::read_to_string(self.directory().join("saslauthd.pid")).unwrap();
+        self.pid = pid.trim().parse().unwrap();
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -159,6 +161,8 @@ impl Drop for Daemon {
         if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
+        } else if self.pid > 0 && self.directory().join("saslauthd.pid").exists() {
+            let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
         }
     }
 }
