@@ -20,6 +20,7 @@ pub mod location;
 mod meta;
 pub mod name;
 pub mod open;
+mod place;
 pub mod private;
 pub mod record;
 mod sled;

@@ -13,25 +13,28 @@ use crate::{
     record::{Record, Stamp, key},
     store::{Change, Seen, Store, Warning},
 };
+use file::Identity;
 use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
 use sasl_core::secret::Secret;
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 use wipe::Removed;
 
 /// An open file.
 pub(crate) struct Lmdb {
     path: PathBuf,
-    identity: file::Identity,
+    identity: Identity,
     environment: Env<WithTls>,
     records: Database<'static, Bytes, Bytes>,
 }
 
-/// How often to look at a file again that writers change meanwhile.
-const ATTEMPTS: usize = 100;
+/// How often to look again, a millisecond apart, where a writer may be about to tell of its transaction.
+const PATIENCE: usize = 100;
 
 impl Lmdb {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
@@ -41,6 +44,17 @@ impl Lmdb {
         if is_open(path) {
             return Err(Error::new(path, Kind::Open));
         }
+        match Self::try_open(path, access) {
+            // Perhaps a writer was killed before it could tell. The next one puts that right: be that one, if we may.
+            Err(error) if access == Access::Read && matches!(error.kind(), Kind::Replaced) => {
+                Self::try_open(path, Access::Write).map(drop).or(Err(error))?;
+                Self::try_open(path, access)
+            }
+            opened => opened,
+        }
+    }
+
+    fn try_open(path: &Path, access: Access) -> Result<Self, Error> {
         let prepared = file::prepare(path, access)?;
         let failed = |error| Error::new(path, kind("open", error));
         let environment = environment::open(path, access).map_err(failed)?;
@@ -48,24 +62,29 @@ impl Lmdb {
         let records = records_of(&environment).map_err(failed)?;
         let records = records.ok_or_else(|| Error::new(path, Kind::Damaged("no table of records")))?;
         let store = Self { path: path.into(), identity: prepared.identity, environment, records };
-        store.check_lock()?;
+        store.check_lock(access)?;
         store.check_format(access)?;
         Ok(store)
     }
 
-    /// The lock file says which transaction was the last. Where the store was replaced under a running process, that
-    /// is one of the former store, and what LMDB would read and write is anything.
-    fn check_lock(&self) -> Result<(), Error> {
-        let file = self.environment.try_clone_inner_file().map_err(|error| self.error(kind("open", error)))?;
-        for _ in 0..ATTEMPTS {
-            let ours = self.read(|reading| Ok(reading.id() as u64))?;
-            let metas = file::metas(&file).map_err(|kind| self.error(kind))?;
-            if metas.iter().any(|meta| meta.transaction == ours) {
+    /// The lock file says which transaction was the last, and LMDB believes it. Where the store was replaced under a
+    /// running process, that is one of the former store, and what would be read and written is anything.
+    fn check_lock(&self, access: Access) -> Result<(), Error> {
+        for _ in 0..PATIENCE {
+            if self.read(|reading| Ok(reading.id() as u64))? == self.revision() {
                 return Ok(());
             }
-            // Or two writers came in between.
+            thread::sleep(Duration::from_millis(1));
         }
-        Err(self.error(Kind::Replaced))
+        match access {
+            Access::Read => Err(self.error(Kind::Replaced)),
+            // As the writer we wait for nobody, and LMDB puts right what one that was killed has left.
+            Access::Write | Access::Create => self.change("open", |_| Ok(())),
+        }
+    }
+
+    fn is_in_place(&self) -> bool {
+        Identity::of(&self.path).is_some_and(|now| now == self.identity)
     }
 
     /// A file without a format is new, and becomes a store only where one may be made.
@@ -95,10 +114,16 @@ impl Lmdb {
     }
 
     fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithTls>) -> heed::Result<T>) -> Result<T, Error> {
-        let reading = self.environment.read_txn().and_then(|reading| read(&reading));
-        reading.map_err(|error| self.error(kind("read", error)))
+        let failed = |error| self.error(kind("read", error));
+        let reading = self.environment.read_txn().map_err(failed)?;
+        // Writers write what they have written before they tell of it. Where our file does not have it, theirs is another.
+        if reading.id() as u64 > self.revision() {
+            return Err(self.error(Kind::Replaced));
+        }
+        read(&reading).map_err(failed)
     }
 
+    /// Makes a transaction that goes on from the newest one, or none.
     fn change(
         &self,
         attempt: &'static str,
@@ -106,7 +131,7 @@ impl Lmdb {
     ) -> Result<(), Error> {
         let failed = |error| self.error(kind(attempt, error));
         let mut writing = self.environment.write_txn().map_err(failed)?;
-        if !self.is_current() {
+        if !self.is_in_place() || writing.id() as u64 != self.revision() + 1 {
             return Err(self.error(Kind::Replaced));
         }
         change(&mut writing).and_then(|()| writing.commit()).map_err(failed)
@@ -125,17 +150,21 @@ impl Lmdb {
         // A transaction that changes nothing: it keeps other writers away.
         let locked = self.environment.write_txn().map_err(|error| self.error(kind("wipe", error)))?;
         let page_size = self.environment.unnamed_database_stat().page_size.into();
-        let wiped = wipe::wipe(&self.path, page_size, &removed);
+        // The file that was written to, whatever has its name now.
+        let wiped = self.environment.try_clone_inner_file().map_err(|error| self.error(kind("wipe", error)))?;
+        let wiped = wipe::wipe(&wiped, page_size, &removed);
         locked.abort();
-        wiped.map_err(|error| self.error(Kind::Io("wipe removed records from", error)))
+        wiped.map_err(|error| self.error(Kind::Io("wipe removed records from", error)))?;
+        if self.is_in_place() { Ok(()) } else { Err(self.error(Kind::Replaced)) }
     }
 
     fn apply(&self, writing: &mut RwTxn<'_>, change: &Change, removed: &mut Removed) -> heed::Result<()> {
         match change {
-            Change::Put(record) => {
+            Change::Put(record) => self.put(writing, record, removed),
+            Change::Replace(record) => {
                 let key = key(record.name());
-                self.blank(writing, &key, removed)?;
-                self.records.put(writing, &key, &record.encode())
+                let old = self.records.get(writing, &key)?.map(|value| Record::decode(&key, value));
+                self.put(writing, &record.clone().disabled_like(old.and_then(Result::ok).as_ref()), removed)
             }
             Change::Delete(user, realm) => {
                 let Ok(name) = Name::new(user, realm) else { return Ok(()) };
@@ -143,6 +172,12 @@ impl Lmdb {
                 self.records.delete(writing, &key(name)).map(drop)
             }
         }
+    }
+
+    fn put(&self, writing: &mut RwTxn<'_>, record: &Record, removed: &mut Removed) -> heed::Result<()> {
+        let key = key(record.name());
+        self.blank(writing, &key, removed)?;
+        self.records.put(writing, &key, &record.encode())
     }
 
     /// Overwrites a value with zeros where it lies: what LMDB takes out of a page, it leaves in it.
@@ -225,7 +260,7 @@ impl Store for Lmdb {
     }
 
     fn is_current(&self) -> bool {
-        file::Identity::of(&self.path).is_some_and(|now| now == self.identity)
+        self.is_in_place() && self.read(|_| Ok(())).is_ok()
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -71,6 +71,12 @@ impl Record {
         Self { status: Status::Disabled, ..self }
     }
 
+    /// The same, disabled where `old` is.
+    #[must_use]
+    pub(crate) fn disabled_like(self, old: Option<&Self>) -> Self {
+        if old.is_some_and(|old| old.status == Status::Disabled) { self.disabled() } else { self }
+    }
+
     /// The same with another status, and a stamp of its own.
     ///
     /// # Errors
@@ -207,6 +213,7 @@ impl Stamp {
         match value {
             [VERSION, rest @ ..] => rest.first_chunk().copied().map(Self).ok_or(Kind::Damaged("record cut off")),
             [] => Err(Kind::Damaged("empty record")),
+            [0, ..] => Err(Kind::Damaged("record that was wiped")),
             _ => Err(Kind::Newer),
         }
     }

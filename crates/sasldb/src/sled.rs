@@ -9,6 +9,7 @@ use crate::{
     location::Access,
     meta,
     name::Name,
+    place::trust,
     record::{Record, Stamp, key},
     store::{Change, Seen, Store, Warning},
 };
@@ -49,6 +50,7 @@ impl Sled {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let failed = |attempt| move |error| Error::io(path, attempt, error);
         check_directory(path, access)?;
+        trust(path, access)?;
         let empty = making::is_missing_or_empty(path).map_err(failed("open"))?;
         match access {
             Access::Create if empty => making::make(path, fill).map_err(failed("create"))?,
@@ -56,7 +58,7 @@ impl Sled {
             _ if path.join(DATA).exists() => {}
             _ => return Err(Error::new(path, Kind::Foreign("another kind of directory"))),
         }
-        let records = records_of(path).map_err(|kind| Error::new(path, kind))?;
+        let records = records_of(path, access).map_err(|kind| Error::new(path, kind))?;
         let identity = identity(path).map_err(failed("look at"))?;
         let store = Self { path: path.into(), access, identity, records, writes: RwLock::default() };
         match store.value(meta::KEY)?.as_deref().and_then(<[u8]>::first) {
@@ -86,6 +88,11 @@ impl Sled {
         for change in changes {
             match change {
                 Change::Put(record) => batch.insert(&*key(record.name()), record.encode().as_slice()),
+                Change::Replace(record) => {
+                    let old = self.get(record.name()).ok().flatten();
+                    let record = record.disabled_like(old.as_ref());
+                    batch.insert(&*key(record.name()), record.encode().as_slice());
+                }
                 Change::Delete(user, realm) => {
                     Name::new(&user, &realm).map(|name| batch.remove(&*key(name))).unwrap_or_default()
                 }
@@ -189,15 +196,17 @@ fn fill(path: &Path) -> io::Result<()> {
 }
 
 /// Opens the directory. Its lock can outlast a process that was killed, or the moment between a fork and an exec, by a
-/// little.
-fn records_of(path: &Path) -> Result<Db, Kind> {
-    for _ in 0..PATIENCE {
-        match config(path).open().map_err(|error| kind("open", error)) {
+/// little: writers wait for that, and readers, who may be serving others, do not.
+fn records_of(path: &Path, access: Access) -> Result<Db, Kind> {
+    let patience = if access == Access::Read { 0 } else { PATIENCE };
+    let open = || config(path).open().map_err(|error| kind("open", error));
+    for _ in 0..patience {
+        match open() {
             Err(Kind::Busy) => thread::sleep(Duration::from_millis(5)),
             opened => return opened,
         }
     }
-    Err(Kind::Busy)
+    open()
 }
 
 fn config(path: &Path) -> sled::Config {

@@ -1,6 +1,7 @@
 //! What every kind of store does, and what only one of them does.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+use nix::fcntl::{Flock, FlockArg};
 use sasl_core::{
     secret::Secret,
     verifier::{Scheme, Verifier, Verifiers, argon2id::Memory},
@@ -14,7 +15,7 @@ use sasldb::{
     store::{Change, Store},
 };
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     iter,
     ops::ControlFlow,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
@@ -132,6 +133,19 @@ fn a_user_can_be_disabled_and_enabled_without_losing_the_password() {
         assert!(has_password(store, tim, "pencil"));
         store.edit(name("bob", "r"), &mut |old| old.map(Change::Put)).unwrap();
         assert_eq!(listed(store), ["tim@r"]);
+    });
+}
+
+#[test]
+fn a_user_who_is_replaced_stays_disabled() {
+    each_kind(|_, store| {
+        let (tim, bob) = (name("tim", "r"), name("bob", "r"));
+        put(store, tim, "pencil");
+        store.edit(tim, &mut |old| old?.with_status(Status::Disabled).ok().map(Change::Put)).unwrap();
+        store.write(&mut [tim, bob].map(|name| Change::Replace(record(name, "pen"))).into_iter()).unwrap();
+        let status = |name| store.get(name).unwrap().unwrap().status();
+        assert_eq!([status(tim), status(bob)], [Status::Disabled, Status::Enabled]);
+        assert!(has_password(store, tim, "pen") && has_password(store, bob, "pen"));
     });
 }
 
@@ -323,6 +337,18 @@ fn a_damaged_record_is_an_error_and_not_another_password() {
 }
 
 #[test]
+fn nobody_holds_up_the_making_of_a_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let _locked = Flock::lock(File::open(directory.path()).unwrap(), FlockArg::LockExclusive).unwrap();
+    for scheme in ["", "sled:"] {
+        let location = Location::parse(format!("{scheme}{}/db{scheme}", directory.path().display()));
+        assert!(open(&location, Access::Create).is_ok(), "{location}");
+    }
+    let left = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert!(left.iter().all(|name| !name.to_str().unwrap().contains("unfinished")), "{left:?}");
+}
+
+#[test]
 fn a_sled_store_has_one_owner() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::parse(format!("sled:{}/s", directory.path().display()));
@@ -373,7 +399,8 @@ fn a_place_that_others_can_reach_is_no_place_for_a_store() {
     let open_to_all = directory.path().join("open");
     fs::create_dir(&open_to_all).unwrap();
     fs::set_permissions(&open_to_all, Permissions::from_mode(0o1777)).unwrap();
-    for text in [open_to_all.join("db").into_os_string(), format!("sled:{}", open_to_all.display()).into()] {
+    let sled = |path: &Path| format!("sled:{}", path.display()).into();
+    for text in [open_to_all.join("db").into_os_string(), sled(&open_to_all), sled(&open_to_all.join("sled"))] {
         assert!(matches!(failure(&Location::parse(text), Access::Create).kind(), Kind::Untrusted));
     }
     let victim = directory.path().join("victim");

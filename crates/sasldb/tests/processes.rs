@@ -272,9 +272,13 @@ fn ten_processes_can_make_one_store() {
     }
 }
 
-/// Kills a writer at a different moment each time; what it told of must be there, and all of it readable.
-fn killed(place: &Place, times: u64) {
+/// Kills a writer at a different moment each time; what it told of must be there, and all of it readable. `holder` is
+/// there to keep what was killed from being forgotten.
+fn killed(place: &Place, times: u64, holder: Option<&mut Process>) {
     let mut told = HashSet::new();
+    if let Some(holder) = holder {
+        assert_eq!(holder.hear().unwrap(), "ready");
+    }
     for time in 0..times {
         let mut writer = place.start("add forever", &format!("{time}-"));
         told.extend((0..time % 3).map(|_| writer.hear().unwrap()));
@@ -293,12 +297,19 @@ fn killed(place: &Place, times: u64) {
 
 #[test]
 fn a_writer_killed_two_hundred_times_loses_nothing() {
-    killed(&Place::new(""), 200);
+    killed(&Place::new(""), 200, None);
+}
+
+#[test]
+fn a_writer_killed_beside_a_daemon_loses_nothing() {
+    let place = Place::new("");
+    drop(place.create());
+    killed(&place, 100, Some(&mut place.start("hold", "")));
 }
 
 #[test]
 fn a_writer_to_sled_killed_fifty_times_loses_nothing() {
-    killed(&Place::new("sled:"), 50);
+    killed(&Place::new("sled:"), 50, None);
 }
 
 /// Without that, no page that was in use then could ever be used again, and the file would grow with each write.
@@ -363,6 +374,28 @@ fn a_backup_put_in_place_under_a_running_process_is_not_used_before_it_lets_go()
     assert_eq!(users(&*place.open(Access::Write).unwrap()).len(), 1);
 }
 
+/// As an administrator may have it, who changes a copy. What LMDB knows of the old file is one transaction less.
+#[test]
+fn a_changed_copy_put_in_place_under_a_running_process_loses_nothing() {
+    let place = Place::new("");
+    place.create().write(&mut [put("old")].into_iter()).unwrap();
+    let copy = place.directory.path().join("copy");
+    fs::copy(place.path(), &copy).unwrap();
+    open(&Location::parse(&copy), Access::Write).unwrap().write(&mut [put("new")].into_iter()).unwrap();
+    let mut holder = place.start("hold", "");
+    assert_eq!(holder.hear().unwrap(), "ready");
+    fs::rename(copy, place.path()).unwrap();
+    for access in [Access::Read, Access::Write, Access::Create] {
+        let error = place.open(access).err().unwrap().to_string();
+        assert!(error.contains("replaced while a process had it open"), "{error}");
+    }
+    holder.tell("again");
+    assert_eq!(holder.hear().unwrap(), "current 2");
+    place.open(Access::Write).unwrap().write(&mut [put("last")].into_iter()).unwrap();
+    holder.tell("");
+    assert_eq!(holder.hear().unwrap(), "current 3");
+}
+
 #[test]
 fn an_open_store_sees_what_another_process_writes() {
     let place = Place::new("");
@@ -422,6 +455,17 @@ fn whoever_may_not_read_or_lock_the_store_is_told_why() {
     assert_eq!(refused, format!("{}: cannot open: Permission denied (os error 13)", place.path().display()));
     set(&place.path(), 0o660);
     assert_eq!(open_as_nobody("write"), "0 users");
+
+    // Who cannot make it whole again does not touch it.
+    let store = place.open(Access::Write).unwrap();
+    store.write(&mut (0..600).map(|number| put(&format!("user{number}")))).unwrap();
+    drop(store);
+    set(&place.path(), 0o640);
+    let (whole, length) = (fs::read(place.path()).unwrap(), place.path().metadata().unwrap().len());
+    fs::File::options().write(true).open(place.path()).unwrap().set_len(length - 20 * 4096).unwrap();
+    assert!(open_as_nobody("read").ends_with("damaged database: it is cut off"));
+    fs::write(place.path(), whole).unwrap();
+    assert_eq!(open_as_nobody("read"), "600 users");
 
     fs::remove_file(&lock).unwrap();
     let refused = open_as_nobody("read");

@@ -14,12 +14,13 @@ use sasl_core::{
     verifier::{Verifiers, argon2id::Memory},
 };
 use sasldb::{
-    record::{Record, Status},
+    record::Record,
     store::{Change, Store},
 };
 use std::{
     fs::File,
     io::{self, Read, stdin},
+    os::fd::AsFd,
     path::Path,
     thread,
 };
@@ -30,6 +31,9 @@ const BATCH: usize = 1000;
 
 /// Users between two looks at how far we are: about a second of Argon2 on two cores.
 const STEP: usize = 50;
+
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
 
 /// Imports a file, or standard input for `-`, into the store that `open` opens once all lines are known to be right.
 pub(crate) fn import(
@@ -58,7 +62,8 @@ pub(crate) fn import(
             records.extend(derive_on_all_cores(part, kept)?);
             progress.advance(part.len());
         }
-        store.write(&mut still_disabled(records, &*store)?.into_iter().map(Change::Put))?;
+        // A new password lets nobody in who is disabled.
+        store.write(&mut records.into_iter().map(Change::Replace))?;
     }
     progress.finish();
     Ok(())
@@ -66,16 +71,27 @@ pub(crate) fn import(
 
 /// Read whole, so that a bad line is known before anything is written, and wiped afterwards.
 fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut text = Zeroizing::new(Vec::new());
-    if file.as_os_str() == "-" {
-        stdin().lock().read_to_end(&mut text)?;
-    } else {
-        let mut opened = File::open(file)?;
-        let length = opened.metadata()?.len();
-        text.reserve(usize::try_from(length).unwrap_or(0).saturating_add(1));
-        opened.read_to_end(&mut text)?;
+    let input = if file.as_os_str() == "-" { stdin().as_fd().try_clone_to_owned()?.into() } else { File::open(file)? };
+    read_to_end(input)
+}
+
+/// Where the text outgrows its place, the former one is wiped.
+fn read_to_end(mut input: File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut chunk = Zeroizing::new(vec![0; CHUNK]);
+    let mut text = Zeroizing::new(Vec::with_capacity(CHUNK));
+    loop {
+        let length = match input.read(&mut chunk) {
+            Ok(0) => return Ok(text),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if text.capacity() - text.len() < length {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * text.capacity()));
+            larger.extend_from_slice(&text);
+            text = larger;
+        }
+        text.extend_from_slice(&chunk[..length]);
     }
-    Ok(text)
 }
 
 fn parse<'a>(line: &'a [u8], kept: &Kept) -> Result<(Login, &'a [u8]), Failure> {
@@ -88,15 +104,6 @@ fn parse<'a>(line: &'a [u8], kept: &Kept) -> Result<(Login, &'a [u8]), Failure> 
     }
     password::check(secret)?;
     Ok((read_login(userid, &kept.realm)?, secret))
-}
-
-/// A new password lets nobody in who is disabled.
-fn still_disabled(records: Vec<Record>, store: &dyn Store) -> Result<Vec<Record>, Failure> {
-    let as_before = |record: Record| {
-        let disabled = store.get(record.name())?.is_some_and(|old| old.status() == Status::Disabled);
-        Ok(if disabled { record.disabled() } else { record })
-    };
-    records.into_iter().map(as_before).collect()
 }
 
 fn derive_on_all_cores(users: &[(Login, &[u8])], kept: &Kept) -> Result<Vec<Record>, Failure> {

@@ -4,6 +4,7 @@ use super::lock;
 use crate::{
     error::{Error, Kind},
     location::Access,
+    place::{directory_of, trust},
     store::Warning,
 };
 use nix::{
@@ -52,18 +53,17 @@ pub(super) fn prepare(path: &Path, access: Access) -> Result<Prepared, Error> {
     if path.is_dir() {
         return Err(Error::new(path, Kind::Foreign("a directory; one of sled is called sled:DIRECTORY")));
     }
-    let directory = directory_of(path);
-    trust(directory, path, access)?;
+    trust(path, access)?;
     let file = open_file(path, access)?;
     let making = match (file.metadata().map_err(attempt("look at"))?.len(), access) {
-        (0, Access::Create) => Some(make(path, directory, &file).map_err(attempt("create"))?),
+        (0, Access::Create) => Some(make(path, &file).map_err(attempt("create"))?),
         _ => None,
     };
     let metadata = file.metadata().map_err(attempt("look at"))?;
     match metadata.len() {
         0 if making.is_none() => return Err(Error::new(path, Kind::Missing)),
         0 => {}
-        _ => check(path, &file).map_err(|kind| Error::new(path, kind))?,
+        _ => check(&file).map_err(|kind| Error::new(path, kind))?,
     }
     let lock = lock::path_of(path);
     let attempt = "use the lock file, which every reader must be able to write";
@@ -71,12 +71,16 @@ pub(super) fn prepare(path: &Path, access: Access) -> Result<Prepared, Error> {
     Ok(Prepared { identity: Identity::from(&metadata), _making: making })
 }
 
+/// To write, wherever we may: in a container, that makes the image's file the one that everybody has.
 fn open_file(path: &Path, access: Access) -> Result<File, Error> {
     let mut options = OpenOptions::new();
-    options.read(true).write(access != Access::Read).create(access == Access::Create).mode(0o640);
     // Without waiting, where it is a pipe.
-    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
-    let file = options.custom_flags(flags).open(path).map_err(|error| open_error(path, error))?;
+    options.read(true).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK);
+    let opened = match options.write(true).create(access == Access::Create).open(path) {
+        Err(_) if access == Access::Read => options.write(false).open(path),
+        opened => opened,
+    };
+    let file = opened.map_err(|error| open_error(path, error))?;
     match file.metadata().map_err(|error| Error::io(path, "look at", error))?.is_file() {
         true => Ok(file),
         false => Err(Error::new(path, Kind::Foreign("no file"))),
@@ -86,33 +90,16 @@ fn open_file(path: &Path, access: Access) -> Result<File, Error> {
 /// Makes an empty file ours, unless somebody else was faster. A lock file that a former store left may be in use
 /// still, with what LMDB knew of that store in it, so it gives way; nobody can have met in it over this one, which was
 /// never open.
-fn make(path: &Path, directory: &Path, file: &File) -> io::Result<Flock<File>> {
+fn make(path: &Path, file: &File) -> io::Result<Flock<File>> {
     let making = Flock::lock(file.try_clone()?, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
     if file.metadata()?.len() == 0 {
         keep_from_others(file)?;
         match fs::remove_file(lock::path_of(path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => File::open(directory)?.sync_all()?,
+            _ => File::open(directory_of(path))?.sync_all()?,
         }
     }
     Ok(making)
-}
-
-fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A directory that others can write is no place for a store: they could put a link into it, or a store of their own.
-fn trust(directory: &Path, path: &Path, access: Access) -> Result<(), Error> {
-    let metadata = directory.metadata().map_err(|error| match access {
-        Access::Create => Error::new(directory, Kind::Io("put a database there", error)),
-        Access::Read | Access::Write => Error::io(path, "look at its directory", error),
-    })?;
-    let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
-    match ours && metadata.mode() & 0o002 == 0 {
-        true => Ok(()),
-        false => Err(Error::new(directory, Kind::Untrusted)),
-    }
 }
 
 /// A new store is for its owner and group, whatever the umask was.
@@ -143,14 +130,15 @@ const LMDB_MAGIC: u32 = 0xbeef_c0de;
 const LMDB_VERSION: u32 = 1;
 const BERKELEY_MAGICS: [u32; 2] = [0x0006_1561, 0x0005_3162];
 
-/// Pages that a transaction took and gave back unused need not be in the file.
+/// Pages at the end that a transaction took and gave back unused need not be in the file. More than a few never are.
 const UNWRITTEN_PAGES: u64 = 64;
+const A_FEW_PAGES: u64 = 8;
 
 const CUT_OFF: Kind = Kind::Damaged("it is cut off");
 
 /// What the file held after a transaction.
-pub(super) struct Meta {
-    pub(super) transaction: u64,
+struct Meta {
+    transaction: u64,
     page_size: u64,
     pages: u64,
 }
@@ -158,33 +146,36 @@ pub(super) struct Meta {
 /// LMDB maps the file and believes what it says: reading behind the end of one that was cut off would kill us. Where
 /// little is missing, which need not mean that it was cut off, the file is made as long as it should be, if we may
 /// write it: what was lost is zeros then, which LMDB takes for no page.
-fn check(path: &Path, file: &File) -> Result<(), Kind> {
+fn check(file: &File) -> Result<(), Kind> {
     let [first, second] = metas(file)?;
     let newest = if second.transaction > first.transaction { second } else { first };
     let needed = newest.pages.saturating_mul(newest.page_size);
-    // Asked for last, as a writer makes the file longer before it says so.
-    let length = file.metadata().map_err(|error| Kind::Io("look at", error))?.len();
-    match needed.saturating_sub(length) {
-        0 => Ok(()),
-        missing if missing <= UNWRITTEN_PAGES * newest.page_size && length.is_multiple_of(newest.page_size) => {
-            lengthen(path, length, missing);
-            Ok(())
-        }
+    let missing = || {
+        // Asked for after the metas, as a writer makes the file longer before it says so.
+        let length = file.metadata().map_err(|error| Kind::Io("look at", error))?.len();
+        let missing = needed.saturating_sub(length);
+        if missing > 0 && !length.is_multiple_of(newest.page_size) { Err(CUT_OFF) } else { Ok((length, missing)) }
+    };
+    let (length, short) = missing()?;
+    if short > 0 && short <= UNWRITTEN_PAGES * newest.page_size {
+        lengthen(file, length, short);
+    }
+    match missing()? {
+        (_, short) if short <= A_FEW_PAGES * newest.page_size => Ok(()),
         _ => Err(CUT_OFF),
     }
 }
 
 /// Whoever else makes it longer at the same time loses nothing.
-fn lengthen(path: &Path, length: u64, missing: u64) {
-    let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path);
+fn lengthen(file: &File, length: u64, missing: u64) {
     let bounds = libc::off_t::try_from(length).ok().zip(libc::off_t::try_from(missing).ok());
-    if let (Ok(file), Some((start, missing))) = (file, bounds) {
+    if let Some((start, missing)) = bounds {
         let _ = fallocate(file, FallocateFlags::empty(), start, missing);
     }
 }
 
 /// Both meta pages; the one with the later transaction counts.
-pub(super) fn metas(file: &File) -> Result<[Meta; 2], Kind> {
+fn metas(file: &File) -> Result<[Meta; 2], Kind> {
     let mut first = [0; META_LENGTH];
     let read = file.read_at(&mut first, 0).map_err(|error| Kind::Io("read", error))?;
     if BERKELEY_MAGICS.contains(&word(&first, offset::BERKELEY_MAGIC)) {

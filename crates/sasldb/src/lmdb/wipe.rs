@@ -8,13 +8,7 @@
 //! is damaged, as its checksum tells it, and lets nobody in.
 
 use crate::record::{Stamp, VERSION};
-use std::{
-    collections::HashMap,
-    fs::{File, OpenOptions},
-    io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
-};
+use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt};
 
 /// The records to wipe: their stamps, and how long they were.
 pub(super) type Removed = HashMap<[u8; STAMP], usize>;
@@ -33,19 +27,14 @@ pub(super) fn note(removed: &mut Removed, value: &[u8]) {
 
 /// Wipes every copy of the removed records out of a file of such pages, and waits for the disk. The caller holds
 /// LMDB's writer lock, and the last snapshot has none of them.
-pub(super) fn wipe(path: &Path, page_size: u64, removed: &Removed) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC)
-        .open(path)?;
+pub(super) fn wipe(file: &File, page_size: u64, removed: &Removed) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK + STAMP];
     let (mut start, mut wiped) = (0, false);
     loop {
-        let length = read_full(&file, &mut chunk, start)?;
+        let length = read_full(file, &mut chunk, start)?;
         for (at, record) in found(&chunk[..length], removed) {
             let at = start + at as u64;
-            let end = end_of_room(&file, page_size, at)?.min(at + record as u64);
+            let end = end_of_room(file, page_size, at)?.min(at + record as u64);
             file.write_all_at(&vec![0; usize::try_from(end - at).unwrap_or(0)], at)?;
             wiped = true;
         }
@@ -104,6 +93,10 @@ mod tests {
 
     const PAGE: usize = 4096;
 
+    fn open(path: &std::path::Path) -> File {
+        File::options().read(true).write(true).open(path).unwrap()
+    }
+
     /// A page with a gap, as LMDB has them.
     fn page(flags: u16, lower: u16, upper: u16) -> Vec<u8> {
         let mut page = vec![0x5a; PAGE];
@@ -124,7 +117,7 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let mut removed = Removed::new();
         note(&mut removed, &record);
-        wipe(&path, PAGE as u64, &removed).unwrap();
+        wipe(&open(&path), PAGE as u64, &removed).unwrap();
         places.iter().for_each(|at| bytes[*at..*at + 100].fill(0));
         assert!(std::fs::read(&path).unwrap() == bytes);
     }
@@ -141,7 +134,7 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let mut removed = Removed::new();
         note(&mut removed, &record);
-        wipe(&path, PAGE as u64, &removed).unwrap();
+        wipe(&open(&path), PAGE as u64, &removed).unwrap();
         bytes[2950..3000].fill(0);
         bytes[PAGE + 16..PAGE + 16 + record.len()].fill(0);
         assert!(std::fs::read(&path).unwrap() == bytes);

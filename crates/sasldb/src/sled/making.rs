@@ -1,34 +1,37 @@
 //! How a new directory comes to its path: whole, or not at all. sled itself cannot go on where its first steps were
 //! interrupted.
 
-use nix::fcntl::{Flock, FlockArg};
+use crate::place::directory_of;
+use nix::{
+    fcntl::{Flock, FlockArg},
+    libc,
+};
 use std::{
     ffi::OsString,
-    fs::{self, DirBuilder, File, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
 /// Has `fill` make a store in a directory that is beside `path` and closed to others, and moves it to `path` once it is
-/// on the disk. An empty directory there gives it its owner and mode. One maker at a time in a directory; where another
-/// was faster, nothing is made.
+/// on the disk. An empty directory there gives it its owner and mode. One maker at a time; where another was faster,
+/// nothing is made.
 pub(super) fn make(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = Flock::lock(File::open(beside)?, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+    let workshop = Workshop::enter(path)?;
     if !is_missing_or_empty(path)? {
         return Ok(());
     }
-    let workshop = Workshop::enter(path)?;
-    let made = workshop.0.join("store");
+    let made = workshop.path.join("store");
     DirBuilder::new().mode(0o770).create(&made)?;
     if let Ok(model) = path.metadata() {
-        chown(&made, Some(model.uid()), Some(model.gid()))?;
-        fs::set_permissions(&made, Permissions::from_mode(model.mode()))?;
+        let made = open_directory(&made)?;
+        fchown(&made, Some(model.uid()), Some(model.gid()))?;
+        made.set_permissions(Permissions::from_mode(model.mode()))?;
     }
     fill(&made)?;
     fs::rename(&made, path)?;
-    beside.sync_all()
+    File::open(directory_of(path))?.sync_all()
 }
 
 /// Whether there is nothing at `path`, or a directory with nothing in it.
@@ -40,25 +43,58 @@ pub(super) fn is_missing_or_empty(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The directory of the work, removed in the end; one that a killed process left is removed before.
-struct Workshop(PathBuf);
+/// The directory of the work, which whoever works in it has locked, and removes in the end. Nobody else can lock it: it
+/// is closed to them.
+struct Workshop {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
 
 impl Workshop {
     fn enter(path: &Path) -> io::Result<Self> {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".unfinished");
-        let workshop = path.with_file_name(name);
-        match fs::remove_dir_all(&workshop) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => DirBuilder::new().mode(0o700).create(&workshop)?,
+        let path = path.with_file_name(name);
+        loop {
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            let opened = match open_directory(&path) {
+                // Whoever had it before has just removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            let lock = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+            if is_at(&lock, &path) {
+                clear(&path)?;
+                return Ok(Self { path, _lock: lock });
+            }
         }
-        Ok(Self(workshop))
+    }
+}
+
+fn open_directory(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let (ours, there) = (file.metadata(), fs::symlink_metadata(path));
+    ours.is_ok_and(|ours| there.is_ok_and(|there| identity(ours) == identity(there)))
+}
+
+/// Removes what one that was killed has left.
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path.join("store")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
 impl Drop for Workshop {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
