@@ -42,9 +42,18 @@ pub enum Check {
 #[derive(Debug)]
 pub struct Pending {
     answer: oneshot::Receiver<bool>,
-    /// Of whom that is to be remembered; nobody, where it cannot be true.
-    right: Option<(Option<Mac>, Stamp)>,
+    /// Nobody, where the answer cannot be yes.
+    user: Option<User>,
     failure: &'static str,
+}
+
+/// Whom a check is about, and what is to be remembered.
+#[derive(Debug)]
+struct User {
+    login: Vec<u8>,
+    realm: Vec<u8>,
+    stamp: Stamp,
+    mac: Option<Mac>,
 }
 
 /// Whether a request's login is combined with its realm: `-r`.
@@ -130,7 +139,8 @@ impl Checker {
         let uid = getsockopt(&**client, PeerCredentials).map_or(u32::MAX, |peer| peer.uid());
         let queued = self.pool.check(verifiers, Secret::new(request.password), Arc::clone(client), uid);
         let answer = queued.map_err(|_| Outcome::deferred("too many checks"))?;
-        Ok(Check::Pending(Pending { answer, right: stamp.map(|stamp| (mac, stamp)), failure }))
+        let user = stamp.map(|stamp| User { login: login.into_owned(), realm: realm.to_vec(), stamp, mac });
+        Ok(Check::Pending(Pending { answer, user, failure }))
     }
 
     /// What is to be done once a second.
@@ -141,18 +151,26 @@ impl Checker {
         }
     }
 
-    /// Remembers a password that was right, and gives the outcome.
+    /// Remembers a password that was right, and gives the outcome. Who was changed while it was hashed is somebody else.
     pub fn finish(&mut self, pending: &Pending, fits: Option<bool>) -> Outcome {
-        match (fits, pending.right) {
-            (Some(true), Some((mac, stamp))) => {
-                if let (Some(cache), Some(mac)) = (&mut self.cache, mac) {
-                    cache.learn(mac, stamp);
-                }
-                Outcome::ACCEPTED
-            }
+        match (fits, &pending.user) {
+            (Some(true), Some(user)) => self.accept(user),
             (Some(_), _) => Outcome::refused(pending.failure),
             (None, _) => Outcome::deferred("check abandoned"),
         }
+    }
+
+    fn accept(&mut self, user: &User) -> Outcome {
+        let stamp = Name::new(&user.login, &user.realm).map(|name| self.database.stamp(name));
+        match stamp {
+            Ok(Ok((Some(stamp), _))) if stamp == user.stamp => {}
+            Ok(Ok(_)) => return Outcome::refused("changed meanwhile"),
+            Ok(Err(_)) | Err(_) => return Outcome::deferred("database unavailable"),
+        }
+        if let (Some(cache), Some(mac)) = (&mut self.cache, user.mac) {
+            cache.learn(mac, user.stamp);
+        }
+        Outcome::ACCEPTED
     }
 }
 

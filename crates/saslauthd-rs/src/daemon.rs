@@ -17,7 +17,13 @@ use crate::{
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sasldb::{private::keep_memory_private, users::realm_of_this_host};
 use std::{
-    env, ffi::OsString, fmt::Display, io, os::unix::net::UnixListener, process::ExitCode, rc::Rc, time::Duration,
+    env,
+    ffi::OsString,
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+    rc::Rc,
+    time::Duration,
 };
 use tokio::{
     runtime,
@@ -55,7 +61,7 @@ pub fn main() -> ExitCode {
 fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
     match decide(words.iter().cloned())? {
         Task::Say(text) => eprintln!("{text}"),
-        Task::Print(text) => print(&text),
+        Task::Print(text) => print(&text)?,
         Task::Serve(settings) if settings.place == Place::Background => {
             return launch(detached(words.iter().cloned()).into_iter());
         }
@@ -64,9 +70,8 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stdout, reason = "it was asked for")]
-fn print(text: &str) {
-    print!("{text}");
+fn print(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }
 
 /// Sets everything up, serves, and cleans up.
@@ -75,6 +80,10 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     if settings.place == Place::Detached {
         leave_session();
     }
+    let failed = |error| Failure::new(format!("serving: {error}"));
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    // Before anybody can know whom to send one.
+    let signals = runtime.block_on(async { Signals::new() }).map_err(failed)?;
     let directory =
         RunDirectory::claim(&settings.directory).map_err(|failure| as_the_original_ends(settings, failure))?;
     let log = Rc::new(Log::new(settings.log, settings.verbose));
@@ -84,9 +93,15 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     let service = Service::new(checker, Rc::clone(&log), settings.deadline, most_open);
     let socket = directory.listen(settings.socket_mode, settings.socket_group)?;
     log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
-    let served = start(settings, &directory, socket, &service);
+    let served = LocalSet::new().block_on(&runtime, async {
+        let listener = Listener::new(socket)?;
+        if settings.place == Place::Detached {
+            report_ready()?;
+        }
+        run(listener, signals, &directory, &service).await
+    });
     log.write(Level::Info, "ended");
-    served.map_err(|error| Failure::new(format!("serving: {error}")))
+    served.map_err(failed)
 }
 
 /// With `-d`, a second instance is a failure like any other.
@@ -128,21 +143,15 @@ fn realm() -> Result<Vec<u8>, impl Display> {
 }
 
 /// One thread serves all: what takes long is elsewhere.
-fn start(settings: &Settings, directory: &RunDirectory, socket: UnixListener, service: &Rc<Service>) -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
-        let listener = Listener::new(socket)?;
-        if settings.place == Place::Detached {
-            report_ready()?;
-        }
-        run(listener, directory, service).await
-    })
-}
-
-async fn run(mut listener: Listener, directory: &RunDirectory, service: &Rc<Service>) -> io::Result<()> {
+async fn run(
+    mut listener: Listener,
+    signals: Signals,
+    directory: &RunDirectory,
+    service: &Rc<Service>,
+) -> io::Result<()> {
     let (end, ended) = oneshot::channel();
     // A task of its own, so that a login does not turn it over.
-    spawn_local(attend(Signals::new()?, Rc::clone(service), end));
+    spawn_local(attend(signals, Rc::clone(service), end));
     let served = tokio::select! {
         biased;
         served = listener.serve(service) => served,

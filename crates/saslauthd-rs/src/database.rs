@@ -3,14 +3,14 @@
 
 use crate::log::{Level, Log};
 use sasldb::{
-    error::Error,
+    error::{Error, Kind},
     location::{Access, Location},
     name::Name,
     open::open,
     record::{Record, Stamp},
     store::Store,
 };
-use std::{fs, num::NonZeroU32, rc::Rc};
+use std::{fs, num::NonZeroU32, os::unix::fs::MetadataExt, rc::Rc, time::SystemTime};
 
 /// When so many KiB of files are in our memory that were not when the store was opened, it is opened anew: its pages
 /// then belong to the system alone.
@@ -26,10 +26,17 @@ pub struct Database {
     revision: Revision,
     /// What was in memory then, of our own program above all.
     mapped: u64,
+    /// How the file looked last.
+    look: Option<Look>,
+    /// Why it cannot be opened before the next second: somebody else has to let go of it.
+    waiting: bool,
     /// What went wrong last: it is logged when it is new.
     trouble: String,
     log: Rc<Log>,
 }
+
+/// When a file was changed last, by whatever means, and how long it is.
+type Look = (SystemTime, i64, i64, u64);
 
 /// What the database is at: another after every change, and every opening, that was noticed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,8 +66,17 @@ impl Database {
         if place != *wanted {
             log.write(Level::Warning, format_args!("{wanted}: no such database, passed over for {place}"));
         }
-        let mut database =
-            Self { place, open: None, seen: 0, revision: Revision::FIRST, mapped: 0, trouble: String::new(), log };
+        let mut database = Self {
+            place,
+            open: None,
+            seen: 0,
+            revision: Revision::FIRST,
+            mapped: 0,
+            look: None,
+            waiting: false,
+            trouble: String::new(),
+            log,
+        };
         let opened = database.reopen();
         if database.note(opened).is_ok() {
             database.introduce();
@@ -89,8 +105,7 @@ impl Database {
     /// # Errors
     /// Where there is no store, or it cannot be read.
     pub fn stamp(&mut self, name: Name<'_>) -> Result<(Option<Stamp>, Option<Revision>), Error> {
-        let seen = self.store().and_then(|store| store.stamp(name));
-        let seen = self.note(seen)?;
+        let seen = self.ask(|store| store.stamp(name))?;
         let revision = self.revision().filter(|_| seen.revision == self.seen);
         Ok((seen.stamp, revision))
     }
@@ -100,16 +115,34 @@ impl Database {
     /// # Errors
     /// Where there is no store, or it cannot be read.
     pub fn get(&mut self, name: Name<'_>) -> Result<Option<Record>, Error> {
-        let record = self.store().and_then(|store| store.get(name));
-        self.note(record)
+        self.ask(|store| store.get(name))
+    }
+
+    /// Once more, where another store has taken the place of the one that was open.
+    fn ask<T>(&mut self, question: impl Fn(&dyn Store) -> Result<T, Error>) -> Result<T, Error> {
+        if self.waiting {
+            return Err(Error::new(self.place.path(), Kind::Busy));
+        }
+        let mut answer = self.store().and_then(&question);
+        if answer.as_ref().is_err_and(|error| matches!(error.kind(), Kind::Replaced)) && self.open.is_some() {
+            answer = self.reopen().and_then(|()| self.store().and_then(&question));
+        }
+        self.note(answer)
     }
 
     /// Looks whether the store is still the one that is open, and small in memory. Call it once a second.
     pub fn refresh(&mut self) {
+        let waited = std::mem::take(&mut self.waiting);
         let current = self.open.as_ref().is_some_and(|store| store.is_current());
-        if self.open.is_some() && (!current || mapped() > self.mapped + MOST_MAPPED) {
+        if waited || self.open.is_some() && (!current || mapped() > self.mapped + MOST_MAPPED) {
             let reopened = self.reopen();
             let _ = self.note(reopened);
+        }
+        // Written over by hand, it may be at the number that we know.
+        let look = look(&self.place);
+        if self.look != look {
+            self.look = look;
+            self.revision = self.revision.next();
         }
     }
 
@@ -119,7 +152,9 @@ impl Database {
     /// Where there is none, or it cannot be opened.
     pub fn reopen(&mut self) -> Result<(), Error> {
         self.open = None;
-        let store = open(&self.place, Access::Read)?;
+        let opened = open(&self.place, Access::Read);
+        self.waiting = opened.as_ref().is_err_and(|error| matches!(error.kind(), Kind::Replaced | Kind::Busy));
+        let store = opened?;
         self.seen = store.revision();
         self.revision = self.revision.next();
         self.open = Some(store);
@@ -155,6 +190,11 @@ impl Database {
         }
         result
     }
+}
+
+fn look(place: &Location) -> Option<Look> {
+    let metadata = place.path().metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.ctime(), metadata.ctime_nsec(), metadata.len()))
 }
 
 /// KiB of files that are in this process's memory.

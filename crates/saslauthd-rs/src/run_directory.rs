@@ -6,7 +6,7 @@ use nix::{
     fcntl::{AT_FDCWD, AtFlags, FcntlArg, fcntl},
     libc,
     sys::{
-        socket::{Backlog, listen},
+        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, connect, listen, socket},
         stat::{Mode, umask},
     },
     unistd::{Gid, Uid, chdir, fchownat, getpid},
@@ -15,10 +15,10 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::{
-        fd::AsFd,
+        fd::{AsFd, AsRawFd},
         unix::{
             fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt},
-            net::{UnixListener, UnixStream},
+            net::UnixListener,
         },
     },
     path::{Path, PathBuf},
@@ -108,7 +108,7 @@ impl RunDirectory {
         match fs::symlink_metadata(SOCKET) {
             Err(_) => Ok(()),
             Ok(metadata) if !metadata.file_type().is_socket() => refuse("is no socket, and in the way of one"),
-            Ok(_) if UnixStream::connect(SOCKET).is_ok() => refuse("somebody listens on it already"),
+            Ok(_) if somebody_listens() => refuse("somebody listens on it already"),
             Ok(_) => {
                 fs::remove_file(SOCKET).map_err(|error| trouble(&self.path.join(SOCKET), "could not remove", error))
             }
@@ -116,11 +116,22 @@ impl RunDirectory {
     }
 }
 
-/// The pid file goes with us, however we end, and while we still have its lock.
+/// The pid file goes with us, however we end, and while we still have its lock; one that somebody put in its place
+/// does not.
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        let _ = fs::remove_file(PID_FILE);
+        if is_in_place(&self.pid_file) {
+            let _ = fs::remove_file(PID_FILE);
+        }
     }
+}
+
+/// Without waiting for somebody who takes nobody.
+fn somebody_listens() -> bool {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let connected = socket(AddressFamily::Unix, SockType::Stream, flags, None)
+        .and_then(|client| connect(client.as_raw_fd(), &UnixAddr::new(SOCKET)?));
+    matches!(connected, Ok(()) | Err(Errno::EAGAIN))
 }
 
 fn make(path: &Path) -> Result<(), Failure> {

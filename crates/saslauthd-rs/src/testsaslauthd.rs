@@ -74,9 +74,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "it was asked for")]
 fn print_help(help: &clap::Error) -> ExitCode {
-    print!("{help}");
+    if let Err(error) = io::stdout().write_all(help.to_string().as_bytes()) {
+        eprintln!("testsaslauthd: standard output: {error}");
+        return ExitCode::from(FAILED);
+    }
     ExitCode::SUCCESS
 }
 

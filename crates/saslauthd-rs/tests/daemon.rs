@@ -15,7 +15,7 @@ use sasldb::record::Status;
 use std::{
     io::{Read, Write},
     os::unix::{
-        fs::PermissionsExt,
+        fs::{FileExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
     process::Command,
@@ -52,6 +52,42 @@ fn a_changed_disabled_or_deleted_user_is_out_at_once_although_remembered() {
     assert_eq!(answers("another"), [OK, OK]);
     users::delete(daemon.database(), "tim");
     assert_eq!(answers("another"), [NO, NO]);
+}
+
+#[test]
+fn a_database_that_was_written_over_is_noticed_whatever_its_number() {
+    let daemon = Daemon::start(&[]);
+    let other = daemon.database().with_extension("other");
+    std::fs::copy(daemon.database(), &other).unwrap();
+    // Both have as many transactions now.
+    users::set(daemon.database(), "ann", "pen");
+    users::change(&other, "tim", Status::Disabled);
+    assert_eq!([daemon.ask("tim", "pencil"), daemon.ask("tim", "pencil")], [OK, OK]);
+    let bytes = std::fs::read(&other).unwrap();
+    let file = std::fs::File::options().write(true).open(daemon.database()).unwrap();
+    file.write_all_at(&bytes, 0).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    let start = Instant::now();
+    while daemon.ask("tim", "pencil") == OK {
+        assert!(start.elapsed() < Duration::from_secs(3), "a disabled user is let in");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn whoever_is_deleted_while_a_check_waits_is_not_let_in() {
+    let daemon = Daemon::start(&["-n", "1"]);
+    let (socket, deleted) = (daemon.socket(), daemon.database());
+    let crowd: Vec<_> =
+        (0..40).map(|number| thread::spawn(move || ask(socket, &request(&format!("nobody{number}"), "x")))).collect();
+    thread::sleep(Duration::from_millis(100));
+    let tim = thread::spawn(move || ask(socket, &request("tim", "pencil")));
+    thread::sleep(Duration::from_millis(50));
+    assert!(!tim.is_finished(), "nobody was before him");
+    users::delete(deleted, "tim");
+    assert!(!tim.is_finished(), "he did not wait long enough");
+    assert_eq!(tim.join().unwrap(), NO);
+    assert!(crowd.into_iter().all(|one| one.join().unwrap() == NO));
 }
 
 #[test]
@@ -251,6 +287,34 @@ fn a_hang_up_under_load_loses_nothing() {
         }
         assert_eq!(daemon.ask("tim", "pencil"), OK, "{number}");
     }
+}
+
+#[test]
+fn a_hang_up_or_an_end_as_soon_as_it_can_be_seen_is_taken_well() {
+    for round in 0..10 {
+        let mut daemon = Daemon::prepare();
+        let mut child = daemon.another(&["-f"]).spawn().unwrap();
+        while !daemon.directory().join("saslauthd.pid").metadata().is_ok_and(|file| file.len() > 0) {}
+        daemon.adopt_by_pid_file();
+        daemon.signal(Signal::SIGHUP);
+        if round % 2 == 0 {
+            assert_eq!(daemon.ask("tim", "pencil"), OK);
+        }
+        daemon.signal(Signal::SIGTERM);
+        assert!(child.wait().unwrap().success());
+        assert_eq!(daemon.files(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_pid_file_of_a_successor_stays() {
+    let mut daemon = Daemon::start(&[]);
+    let file = daemon.directory().join("saslauthd.pid");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, "4194305\n").unwrap();
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.ended().success());
+    assert_eq!(daemon.files(), ["saslauthd.pid"]);
 }
 
 #[test]
