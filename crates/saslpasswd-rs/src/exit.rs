@@ -1,6 +1,12 @@
 //! How the programs end.
 
-use std::{ffi::OsString, fmt, path::Path, process::ExitCode};
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 /// Exit statuses: the numbers of libsasl2's codes without their sign.
 pub mod status {
@@ -32,6 +38,15 @@ impl Failure {
         Self { status, text: text.into() }
     }
 
+    /// Why nothing can be written there. Where whoever reads has had enough, as head has, that needs no words.
+    #[must_use]
+    pub fn of_standard_output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(status::BROKEN_PIPE, ""),
+            _ => Self::new(status::FAILED, format!("standard output: {error}")),
+        }
+    }
+
     /// Says it on standard error, behind the program's name.
     #[must_use]
     pub fn report(&self, program: &str) -> ExitCode {
@@ -40,6 +55,14 @@ impl Failure {
         }
         ExitCode::from(self.status)
     }
+}
+
+/// Writes what was asked for to standard output.
+///
+/// # Errors
+/// As [`Failure::of_standard_output`].
+pub fn print(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::of_standard_output(&error))
 }
 
 /// The name a program was called by, without its directory.

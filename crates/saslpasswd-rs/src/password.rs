@@ -128,7 +128,7 @@ fn prompted(texts: [&str; 2]) -> io::Result<[Zeroizing<Vec<u8>>; 2]> {
                 Err(signal) => {
                     drop(hidden);
                     say("\n")?;
-                    deliver(signal)?;
+                    deliver(signal, &signals)?;
                     hidden = Hidden::new()?;
                 }
             }
@@ -161,8 +161,26 @@ fn say(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Those that end or stop a program at its terminal.
-const SIGNALS: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
+/// Those that end or stop a program, and the one that lets it go on after a stop that nobody can hold back. Not those
+/// that stop one in the background: it is not to touch a terminal that is another's.
+const SIGNALS: [Signal; 16] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+    Signal::SIGCONT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGXCPU,
+    Signal::SIGXFSZ,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGSTKFLT,
+];
 
 /// They are read, not suffered, while this lives.
 struct HeldBack {
@@ -198,12 +216,15 @@ fn wait(held: &HeldBack) -> io::Result<Option<Signal>> {
     Ok(came.and_then(|came| i32::try_from(came.ssi_signo).ok()).and_then(|number| Signal::try_from(number).ok()))
 }
 
-/// Lets a signal have its effect: the end, or a pause after which we go on.
-fn deliver(signal: Signal) -> io::Result<()> {
+/// Lets a signal have its effect: the end, or a pause after which we go on. What ends the pause is no news then.
+fn deliver(signal: Signal, held: &HeldBack) -> io::Result<()> {
     let set: SigSet = [signal].into_iter().collect();
     raise(signal)?;
     set.thread_unblock()?;
     set.thread_block()?;
+    if signal == Signal::SIGTSTP {
+        let _ = held.signals.read_signal()?;
+    }
     Ok(())
 }
 

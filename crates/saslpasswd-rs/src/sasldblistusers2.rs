@@ -2,7 +2,7 @@
 
 use crate::{
     cli,
-    exit::{Failure, program_name, status},
+    exit::{Failure, print, program_name, status},
 };
 use clap::{ArgMatches, error::ErrorKind};
 use humantime::format_rfc3339_seconds;
@@ -101,16 +101,11 @@ fn form(typed: &ArgMatches) -> Form {
 fn act(task: Task, program: &str) -> Result<(), Failure> {
     match task {
         Task::Say(text) => eprintln!("{text}"),
-        Task::Print(text) => print(&text),
+        Task::Print(text) => print(&text)?,
         Task::Fail(failure) => return Err(failure),
         Task::List(location, form) => list(&location, form, program)?,
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "it was asked for")]
-fn print(text: &str) {
-    print!("{text}");
 }
 
 fn list(location: &Location, form: Form, program: &str) -> Result<(), Failure> {
@@ -125,12 +120,7 @@ fn list(location: &Location, form: Form, program: &str) -> Result<(), Failure> {
         written = show(&record, form, spelling, &mut out);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    let written = written.and_then(|()| out.flush());
-    written.map_err(|error| match error.kind() {
-        // Whoever reads has had enough, as head has.
-        io::ErrorKind::BrokenPipe => Failure::new(status::BROKEN_PIPE, ""),
-        _ => Failure::new(status::FAILED, format!("standard output: {error}")),
-    })
+    written.and_then(|()| out.flush()).map_err(|error| Failure::of_standard_output(&error))
 }
 
 fn show(record: &Record, form: Form, spelling: Spelling, out: &mut impl Write) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use crate::{
     application::{options_of, path_of},
     cli,
-    exit::{Failure, program_name, status},
+    exit::{Failure, print, program_name, status},
     import::import,
     kept::{Kept, bad_name, name, read_login},
     password::{Source, read_password},
@@ -119,7 +119,7 @@ fn task(typed: &ArgMatches, options: &AppConf) -> Result<Task, Failure> {
 fn act(task: Task, location: &Location, program: &str) -> Result<(), Failure> {
     match task {
         Task::Say(text) => eprintln!("{text}"),
-        Task::Print(text) => print(&text),
+        Task::Print(text) => print(&text)?,
         Task::Fail(failure) => return Err(failure),
         Task::Set(login, source, kept) => set(&login, source, &kept, location, program)?,
         Task::Delete(login) => {
@@ -129,11 +129,6 @@ fn act(task: Task, location: &Location, program: &str) -> Result<(), Failure> {
         Task::Import(file, kept) => import(&file, &kept, || store(location, Access::Create, program))?,
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "it was asked for")]
-fn print(text: &str) {
-    print!("{text}");
 }
 
 fn set(login: &Login, source: Source, kept: &Kept, location: &Location, program: &str) -> Result<(), Failure> {

@@ -3,7 +3,11 @@
 
 use nix::{
     pty::openpty,
-    sys::termios::{LocalFlags, tcgetattr},
+    sys::{
+        signal::{Signal, kill},
+        termios::{LocalFlags, SetArg, tcgetattr, tcsetattr},
+    },
+    unistd::Pid,
 };
 use std::{
     fs::{self, File},
@@ -143,6 +147,16 @@ fn an_application_with_its_users_elsewhere_is_left_alone() {
     assert!(!site.path("db").exists());
     fs::write(site.path("both.conf"), "auxprop_plugin: sql SASLDB\n").unwrap();
     site.ok("-a both -f db tim@r", "pencil");
+}
+
+#[test]
+fn what_cannot_be_written_is_said() {
+    for program in [SASLPASSWD2, SASLDBLISTUSERS2] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(program).arg("--help").stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains("standard output: No space left"), "{said}");
+    }
 }
 
 #[test]
@@ -300,6 +314,14 @@ impl Terminal {
         assert_eq!(seen.trim_start(), prompt);
     }
 
+    /// To the program, which is the child of what makes the terminal its own.
+    fn signal(&self, signal: Signal) {
+        let parent = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+        let pid = children.trim().parse().unwrap_or(parent);
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
+    }
+
     fn types(&mut self, text: &str) {
         self.screen.write_all(text.as_bytes()).unwrap();
     }
@@ -372,4 +394,34 @@ fn the_terminal_shows_again_whatever_ends_the_program() {
         assert!(terminal.shows(), "{typed:?}");
         assert!(!site.path("db").exists());
     }
+}
+
+#[test]
+fn the_terminal_shows_again_whatever_signal_ends_the_program() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGALRM, Signal::SIGXCPU, Signal::SIGPWR] {
+        let site = Site::new();
+        let mut terminal = Terminal::start(&site, "-f db tim@r");
+        terminal.prompted("Password: ");
+        terminal.signal(signal);
+        assert!(!terminal.child.wait().unwrap().success());
+        assert!(terminal.shows(), "{signal}");
+    }
+}
+
+#[test]
+fn after_a_stop_nothing_is_shown_either() {
+    let site = Site::new();
+    let mut terminal = Terminal::start(&site, "-f db tim@r --verifiers cram-md5");
+    terminal.prompted("Password: ");
+    terminal.signal(Signal::SIGSTOP);
+    // As a shell does.
+    let mut shown = tcgetattr(&terminal.line).unwrap();
+    shown.local_flags.insert(LocalFlags::ECHO);
+    tcsetattr(&terminal.line, SetArg::TCSANOW, &shown).unwrap();
+    terminal.signal(Signal::SIGCONT);
+    terminal.prompted("Password: ");
+    terminal.types("pencil\n");
+    terminal.prompted("Again (for verification): ");
+    terminal.types("pencil\n");
+    assert!(terminal.child.wait().unwrap().success());
 }
