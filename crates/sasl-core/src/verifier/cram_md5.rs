@@ -2,11 +2,15 @@
 
 use crate::{failure::Failure, hex, secret::Secret};
 use md5::{Digest, Md5, block_api::compress};
-use std::fmt;
+use std::{fmt, slice};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const BLOCK: usize = 64;
+
+/// What the key is combined with (RFC 2104 section 2).
+const IPAD: u8 = 0x36;
+const OPAD: u8 = 0x5c;
 
 /// The chaining values of MD5 after the one block of the key XOR ipad, and of the key XOR opad: 16 bytes each,
 /// words least significant byte first. Whoever has them can log in by CRAM-MD5, and by nothing else.
@@ -20,15 +24,15 @@ impl CramMd5 {
     /// Derives from a password. Fast: says nothing to a passive listener, but a thief can try passwords on it.
     #[must_use]
     pub fn derive(password: &[u8]) -> Self {
-        let mut key = [0; BLOCK];
+        let mut key = Zeroizing::new([0; BLOCK]);
         match password.len() {
             0..=BLOCK => key[..password.len()].copy_from_slice(password),
             _ => key[..16].copy_from_slice(&Md5::digest(password)),
         }
-        let state =
-            Self { inner: state_after(key.map(|byte| byte ^ 0x36)), outer: state_after(key.map(|byte| byte ^ 0x5c)) };
-        key.zeroize();
-        state
+        key.iter_mut().for_each(|byte| *byte ^= IPAD);
+        let inner = state_after(&key);
+        key.iter_mut().for_each(|byte| *byte ^= IPAD ^ OPAD);
+        Self { inner, outer: state_after(&key) }
     }
 
     /// What a user who is not there is checked against: it costs as much. That it fits nobody is for the caller
@@ -72,9 +76,9 @@ impl CramMd5 {
 /// The chaining value of MD5 before its first block (RFC 1321 section 3.3).
 const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
-fn state_after(block: [u8; BLOCK]) -> [u8; 16] {
+fn state_after(block: &[u8; BLOCK]) -> [u8; 16] {
     let mut state = Zeroizing::new(START);
-    compress(&mut state, &[block]);
+    compress(&mut state, slice::from_ref(block));
     octets(*state)
 }
 
@@ -90,6 +94,7 @@ fn resume(state: &[u8; 16], message: &[u8]) -> [u8; 16] {
     let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
     last[end - 8..end].copy_from_slice(&(8 * (BLOCK + message.len()) as u64).to_le_bytes());
     compress(&mut state, last[..end].as_chunks().0);
+    last[..rest.len()].zeroize();
     octets(state)
 }
 

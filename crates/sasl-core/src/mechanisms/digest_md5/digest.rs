@@ -25,7 +25,8 @@ impl Hashed<'_> {
         if let Some(authzid) = authzid {
             a1 = a1.chain_update(b":").chain_update(authzid);
         }
-        let mut hash = Md5::new_with_prefix(*Zeroizing::new(hex(a1)));
+        let h_a1 = Zeroizing::new(hex(a1));
+        let mut hash = Md5::new_with_prefix(&h_a1[..]);
         for part in [self.nonce, self.nc, self.cnonce, self.qop] {
             hash.update(b":");
             hash.update(part);
