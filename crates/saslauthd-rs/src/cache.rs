@@ -95,7 +95,10 @@ impl Cache {
     /// Remembers that a password is right for the record with that stamp.
     pub fn learn(&mut self, mac: Mac, stamp: Stamp) {
         if self.young.len() >= self.largest {
-            self.old = std::mem::take(&mut self.young);
+            // The room of the one that is forgotten is used again; the first time it is made whole, and not piece by piece.
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+            self.young.reserve(self.largest);
         }
         let life = u32::try_from(self.life.as_secs()).unwrap_or(u32::MAX);
         let end = self.now.saturating_add(life);
