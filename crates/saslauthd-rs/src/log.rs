@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_even_made() {
-        let log = Log::new(Destination::Journal, false);
+        let state = RefCell::new(State { syslog: None, rates: [Rate::FULL, Rate::FULL] });
+        let log = Log { destination: Destination::Syslog, verbose: false, state };
         let mut made = 0;
         for _ in 0..BURST + 10 {
             log.decision(Class::Refusal, Level::Debug, || {
