@@ -20,8 +20,6 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    thread,
-    time::Duration,
 };
 use wipe::Removed;
 
@@ -29,12 +27,10 @@ use wipe::Removed;
 pub(crate) struct Lmdb {
     path: PathBuf,
     identity: Identity,
+    lock: Option<Identity>,
     environment: Env<WithTls>,
     records: Database<'static, Bytes, Bytes>,
 }
-
-/// How often to look again, a millisecond apart, where a writer may be about to tell of its transaction.
-const PATIENCE: usize = 100;
 
 impl Lmdb {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
@@ -44,43 +40,16 @@ impl Lmdb {
         if is_open(path) {
             return Err(Error::new(path, Kind::Open));
         }
-        match Self::try_open(path, access) {
-            // Perhaps a writer was killed before it could tell. The next one puts that right: be that one, if we may.
-            Err(error) if access == Access::Read && matches!(error.kind(), Kind::Replaced) => {
-                Self::try_open(path, Access::Write).map(drop).or(Err(error))?;
-                Self::try_open(path, access)
-            }
-            opened => opened,
-        }
-    }
-
-    fn try_open(path: &Path, access: Access) -> Result<Self, Error> {
         let prepared = file::prepare(path, access)?;
         let failed = |error| Error::new(path, kind("open", error));
         let environment = environment::open(path, access).map_err(failed)?;
         environment.clear_stale_readers().map_err(failed)?;
         let records = records_of(&environment).map_err(failed)?;
         let records = records.ok_or_else(|| Error::new(path, Kind::Damaged("no table of records")))?;
-        let store = Self { path: path.into(), identity: prepared.identity, environment, records };
-        store.check_lock(access)?;
+        let lock = Identity::of(&lock::path_of(path));
+        let store = Self { path: path.into(), identity: prepared.identity, lock, environment, records };
         store.check_format(access)?;
         Ok(store)
-    }
-
-    /// The lock file says which transaction was the last, and LMDB believes it. Where the store was replaced under a
-    /// running process, that is one of the former store, and what would be read and written is anything.
-    fn check_lock(&self, access: Access) -> Result<(), Error> {
-        for _ in 0..PATIENCE {
-            if self.read(|reading| Ok(reading.id() as u64))? == self.revision() {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        match access {
-            Access::Read => Err(self.error(Kind::Replaced)),
-            // As the writer we wait for nobody, and LMDB puts right what one that was killed has left.
-            Access::Write | Access::Create => self.change("open", |_| Ok(())),
-        }
     }
 
     fn is_in_place(&self) -> bool {
@@ -113,11 +82,17 @@ impl Lmdb {
         })
     }
 
+    /// Reads the newest snapshot.
+    ///
+    /// LMDB believes the lock file about which one that is. Writers write what they have written before they tell of it
+    /// there, and one that is killed does not tell: so it is the last of our file, or the one before. Where it is
+    /// neither, the lock file is about another file, which was here before or has come since.
     fn read<T>(&self, read: impl FnOnce(&RoTxn<'_, WithTls>) -> heed::Result<T>) -> Result<T, Error> {
         let failed = |error| self.error(kind("read", error));
+        let before = self.revision();
         let reading = self.environment.read_txn().map_err(failed)?;
-        // Writers write what they have written before they tell of it. Where our file does not have it, theirs is another.
-        if reading.id() as u64 > self.revision() {
+        let id = reading.id() as u64;
+        if id + 1 < before || id > self.revision() {
             return Err(self.error(Kind::Replaced));
         }
         read(&reading).map_err(failed)
@@ -163,8 +138,9 @@ impl Lmdb {
             Change::Put(record) => self.put(writing, record, removed),
             Change::Replace(record) => {
                 let key = key(record.name());
-                let old = self.records.get(writing, &key)?.map(|value| Record::decode(&key, value));
-                self.put(writing, &record.clone().disabled_like(old.and_then(Result::ok).as_ref()), removed)
+                let old = self.records.get(writing, &key)?.map(|value| Record::decode(&key, value)).transpose();
+                let old = old.map_err(|_| heed::Error::Decoding("the record to be replaced is damaged".into()))?;
+                self.put(writing, &record.clone().disabled_like(old.as_ref()), removed)
             }
             Change::Delete(user, realm) => {
                 let Ok(name) = Name::new(user, realm) else { return Ok(()) };
@@ -260,7 +236,7 @@ impl Store for Lmdb {
     }
 
     fn is_current(&self) -> bool {
-        self.is_in_place() && self.read(|_| Ok(())).is_ok()
+        self.is_in_place() && Identity::of(&lock::path_of(&self.path)) == self.lock && self.read(|_| Ok(())).is_ok()
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -16,6 +16,7 @@ use crate::{
 use sasl_core::secret::Secret;
 use sled::{Batch, Db, IVec};
 use std::{
+    collections::BTreeMap,
     fs::File,
     io,
     ops::ControlFlow,
@@ -84,18 +85,27 @@ impl Sled {
     }
 
     fn apply(&self, writes: &mut u64, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
-        let mut batch = Batch::default();
+        // By key, what it will be.
+        let mut new: BTreeMap<Vec<u8>, Option<Record>> = BTreeMap::new();
         for change in changes {
             match change {
-                Change::Put(record) => batch.insert(&*key(record.name()), record.encode().as_slice()),
+                Change::Put(record) => new.insert(key(record.name()).to_vec(), Some(record)),
                 Change::Replace(record) => {
-                    let old = self.get(record.name()).ok().flatten();
-                    let record = record.disabled_like(old.as_ref());
-                    batch.insert(&*key(record.name()), record.encode().as_slice());
+                    let key = key(record.name()).to_vec();
+                    let old = new.remove(&key).map_or_else(|| self.get(record.name()), Ok)?;
+                    new.insert(key, Some(record.disabled_like(old.as_ref())))
                 }
-                Change::Delete(user, realm) => {
-                    Name::new(&user, &realm).map(|name| batch.remove(&*key(name))).unwrap_or_default()
-                }
+                Change::Delete(user, realm) => match Name::new(&user, &realm) {
+                    Ok(name) => new.insert(key(name).to_vec(), None),
+                    Err(_) => None,
+                },
+            };
+        }
+        let mut batch = Batch::default();
+        for (key, record) in new {
+            match record {
+                Some(record) => batch.insert(key, record.encode().as_slice()),
+                None => batch.remove(key),
             }
         }
         *writes += 1;
@@ -199,7 +209,10 @@ fn fill(path: &Path) -> io::Result<()> {
 /// little: writers wait for that, and readers, who may be serving others, do not.
 fn records_of(path: &Path, access: Access) -> Result<Db, Kind> {
     let patience = if access == Access::Read { 0 } else { PATIENCE };
-    let open = || config(path).open().map_err(|error| kind("open", error));
+    let open = || {
+        making::clear_unfinished(&path.join(DATA), path).map_err(|error| kind("open", error.into()))?;
+        config(path).open().map_err(|error| kind("open", error))
+    };
     for _ in 0..patience {
         match open() {
             Err(Kind::Busy) => thread::sleep(Duration::from_millis(5)),

@@ -76,7 +76,7 @@ pub struct Seen {
 pub enum Change {
     /// Puts the record in the place of the one of the same name, if there is one.
     Put(Record),
-    /// The same, but who is disabled at that moment stays so.
+    /// The same, but who is disabled at that moment stays so; an error where that cannot be read.
     Replace(Record),
     /// Removes the record of that user and realm, if there is one.
     Delete(Box<[u8]>, Box<[u8]>),

@@ -146,6 +146,11 @@ fn a_user_who_is_replaced_stays_disabled() {
         let status = |name| store.get(name).unwrap().unwrap().status();
         assert_eq!([status(tim), status(bob)], [Status::Disabled, Status::Enabled]);
         assert!(has_password(store, tim, "pen") && has_password(store, bob, "pen"));
+        let disabled = record(bob, "pencil").with_status(Status::Disabled).unwrap();
+        store.write(&mut [Change::Put(disabled), Change::Replace(record(bob, "pencil"))].into_iter()).unwrap();
+        assert_eq!(status(bob), Status::Disabled);
+        store.write(&mut [Change::delete(bob), Change::Replace(record(bob, "pencil"))].into_iter()).unwrap();
+        assert_eq!(status(bob), Status::Enabled);
     });
 }
 
@@ -334,6 +339,10 @@ fn a_damaged_record_is_an_error_and_not_another_password() {
     let store = open(&Location::parse(&path), Access::Read).unwrap();
     assert!(matches!(store.get(name("tim", "r")).unwrap_err().kind(), Kind::Damaged(_)));
     assert!(store.list(&mut |_| ControlFlow::Continue(())).is_err());
+    drop(store);
+    let store = open(&Location::parse(&path), Access::Write).unwrap();
+    let replaced = store.write(&mut [Change::Replace(record(name("tim", "r"), "pen"))].into_iter());
+    assert!(replaced.unwrap_err().to_string().contains("to be replaced is damaged"), "was he disabled?");
 }
 
 #[test]
@@ -345,6 +354,10 @@ fn nobody_holds_up_the_making_of_a_store() {
         assert!(open(&location, Access::Create).is_ok(), "{location}");
     }
     let left = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    fs::create_dir(directory.path().join(".s.unfinished")).unwrap();
+    fs::set_permissions(directory.path().join(".s.unfinished"), Permissions::from_mode(0o755)).unwrap();
+    let theirs = failure(&Location::parse(format!("sled:{}/s", directory.path().display())), Access::Create);
+    assert!(theirs.to_string().contains("is in the way"), "{theirs}");
     assert!(left.iter().all(|name| !name.to_str().unwrap().contains("unfinished")), "{left:?}");
 }
 

@@ -195,6 +195,14 @@ fn signals_held_back() -> io::Result<HeldBack> {
     Ok(HeldBack { set, signals })
 }
 
+impl HeldBack {
+    /// A signal that has come.
+    fn came(&self) -> io::Result<Option<Signal>> {
+        let came = self.signals.read_signal()?;
+        Ok(came.and_then(|came| i32::try_from(came.ssi_signo).ok()).and_then(|number| Signal::try_from(number).ok()))
+    }
+}
+
 impl Drop for HeldBack {
     fn drop(&mut self) {
         let _ = self.set.thread_unblock();
@@ -212,18 +220,21 @@ fn wait(held: &HeldBack) -> io::Result<Option<Signal>> {
             Err(error) => return Err(error.into()),
         }
     }
-    let came = held.signals.read_signal()?;
-    Ok(came.and_then(|came| i32::try_from(came.ssi_signo).ok()).and_then(|number| Signal::try_from(number).ok()))
+    held.came()
 }
 
-/// Lets a signal have its effect: the end, or a pause after which we go on. What ends the pause is no news then.
+/// Lets a signal have its effect: the end, or a pause after which we go on. What ends the pause is no news then; what
+/// else came in it has its effect too.
 fn deliver(signal: Signal, held: &HeldBack) -> io::Result<()> {
-    let set: SigSet = [signal].into_iter().collect();
-    raise(signal)?;
-    set.thread_unblock()?;
-    set.thread_block()?;
-    if signal == Signal::SIGTSTP {
-        let _ = held.signals.read_signal()?;
+    let mut next = Some(signal);
+    while let Some(signal) = next {
+        if signal != Signal::SIGCONT {
+            let set: SigSet = [signal].into_iter().collect();
+            raise(signal)?;
+            set.thread_unblock()?;
+            set.thread_block()?;
+        }
+        next = held.came()?;
     }
     Ok(())
 }

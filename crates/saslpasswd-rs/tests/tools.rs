@@ -409,6 +409,18 @@ fn the_terminal_shows_again_whatever_signal_ends_the_program() {
 }
 
 #[test]
+fn what_comes_in_a_pause_has_its_effect() {
+    let site = Site::new();
+    let mut terminal = Terminal::start(&site, "-f db tim@r");
+    terminal.prompted("Password: ");
+    // At the terminal's own key, a session's first process is not stopped; this one is.
+    terminal.signal(Signal::SIGSTOP);
+    [Signal::SIGTSTP, Signal::SIGTERM, Signal::SIGCONT].into_iter().for_each(|signal| terminal.signal(signal));
+    assert!(!terminal.child.wait().unwrap().success());
+    assert!(terminal.shows());
+}
+
+#[test]
 fn after_a_stop_nothing_is_shown_either() {
     let site = Site::new();
     let mut terminal = Terminal::start(&site, "-f db tim@r --verifiers cram-md5");

@@ -27,7 +27,7 @@ impl CramMd5 {
         let mut key = Zeroizing::new([0; BLOCK]);
         match password.len() {
             0..=BLOCK => key[..password.len()].copy_from_slice(password),
-            _ => key[..16].copy_from_slice(&Md5::digest(password)),
+            _ => key[..16].copy_from_slice(&*Zeroizing::<[u8; 16]>::new(Md5::digest(password).into())),
         }
         key.iter_mut().for_each(|byte| *byte ^= IPAD);
         let inner = state_after(&key);
@@ -44,7 +44,8 @@ impl CramMd5 {
     /// HMAC-MD5 of `challenge`.
     #[must_use]
     pub fn digest(&self, challenge: &[u8]) -> [u8; 16] {
-        resume(&self.outer, &resume(&self.inner, challenge))
+        let inner = Zeroizing::new(resume(&self.inner, challenge));
+        resume(&self.outer, &*inner)
     }
 
     /// Whether `password` derives to this.
@@ -84,7 +85,7 @@ fn state_after(block: &[u8; BLOCK]) -> [u8; 16] {
 
 /// MD5 of one block and a message, after the block was taken and left `state`.
 fn resume(state: &[u8; 16], message: &[u8]) -> [u8; 16] {
-    let mut state = words(state);
+    let mut state = Zeroizing::new(words(state));
     let (whole, rest) = message.as_chunks::<BLOCK>();
     compress(&mut state, whole);
     // A one, zeros, and the length in bits at the end of a block (RFC 1321 sections 3.1 and 3.2).
@@ -95,7 +96,7 @@ fn resume(state: &[u8; 16], message: &[u8]) -> [u8; 16] {
     last[end - 8..end].copy_from_slice(&(8 * (BLOCK + message.len()) as u64).to_le_bytes());
     compress(&mut state, last[..end].as_chunks().0);
     last[..rest.len()].zeroize();
-    octets(state)
+    octets(*state)
 }
 
 fn words(octets: &[u8; 16]) -> [u32; 4] {

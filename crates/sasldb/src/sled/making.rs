@@ -5,6 +5,7 @@ use crate::place::directory_of;
 use nix::{
     fcntl::{Flock, FlockArg},
     libc,
+    unistd::Uid,
 };
 use std::{
     ffi::OsString,
@@ -66,6 +67,10 @@ impl Workshop {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 opened => opened?,
             };
+            let metadata = opened.metadata()?;
+            if metadata.uid() != Uid::effective().as_raw() || metadata.mode() & 0o077 != 0 {
+                return Err(io::Error::other(format!("{} is in the way", path.display())));
+            }
             let lock = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
             if is_at(&lock, &path) {
                 clear(&path)?;
@@ -73,6 +78,19 @@ impl Workshop {
             }
         }
     }
+}
+
+/// Removes snapshots that a process was killed over, which sled would take for whole ones. It holds sled's own lock on
+/// `data` meanwhile: where somebody else has that, there is nothing to do.
+pub(super) fn clear_unfinished(data: &Path, directory: &Path) -> io::Result<()> {
+    let Ok(_lock) = Flock::lock(File::open(data)?, FlockArg::LockExclusiveNonblock) else { return Ok(()) };
+    for entry in directory.read_dir()? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn open_directory(path: &Path) -> io::Result<File> {
