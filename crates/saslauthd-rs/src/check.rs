@@ -52,8 +52,18 @@ pub struct Pending {
 struct User {
     login: Vec<u8>,
     realm: Vec<u8>,
+    password: Secret,
     stamp: Stamp,
     mac: Option<Mac>,
+    attempt: Attempt,
+}
+
+/// How often a password is hashed for one request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Attempt {
+    First,
+    /// The record was written anew meanwhile.
+    Second,
 }
 
 /// Whether a request's login is combined with its realm: `-r`.
@@ -124,8 +134,18 @@ impl Checker {
 
     fn try_check(&mut self, request: &Request<'_>, client: &Arc<UnixStream>) -> Result<Check, Outcome> {
         let login = login(request, self.combine);
-        let realm = realm(request, &self.realm);
-        let name = Name::new(&login, realm).map_err(|_| Outcome::refused("no possible name"))?;
+        let realm = realm(request, &self.realm).to_vec();
+        self.begin((&login, &realm), request.password, client, Attempt::First)
+    }
+
+    fn begin(
+        &mut self,
+        (login, realm): (&[u8], &[u8]),
+        password: &[u8],
+        client: &Arc<UnixStream>,
+        attempt: Attempt,
+    ) -> Result<Check, Outcome> {
+        let name = Name::new(login, realm).map_err(|_| Outcome::refused("no possible name"))?;
         let record = self.database.get(name).map_err(|_| Outcome::deferred("database unavailable"))?;
         // Whoever is not there, or not enabled, is checked against nothing, which costs as much.
         let (verifiers, stamp, failure) = match record {
@@ -135,11 +155,13 @@ impl Checker {
             Some(_) => (Verifiers::default(), None, "disabled user"),
             None => (Verifiers::default(), None, "unknown user"),
         };
-        let mac = self.cache.as_ref().map(|cache| cache.mac(&login, realm, request.password));
+        let mac = self.cache.as_ref().map(|cache| cache.mac(login, realm, password));
         let uid = getsockopt(&**client, PeerCredentials).map_or(u32::MAX, |peer| peer.uid());
-        let queued = self.pool.check(verifiers, Secret::new(request.password), Arc::clone(client), uid);
+        let password = Secret::new(password);
+        let queued = self.pool.check(verifiers, password.clone(), Arc::clone(client), uid);
         let answer = queued.map_err(|_| Outcome::deferred("too many checks"))?;
-        let user = stamp.map(|stamp| User { login: login.into_owned(), realm: realm.to_vec(), stamp, mac });
+        let [login, realm] = [login, realm].map(<[u8]>::to_vec);
+        let user = stamp.map(|stamp| User { login, realm, password, stamp, mac, attempt });
         Ok(Check::Pending(Pending { answer, user, failure }))
     }
 
@@ -151,26 +173,31 @@ impl Checker {
         }
     }
 
-    /// Remembers a password that was right, and gives the outcome. Who was changed while it was hashed is somebody else.
-    pub fn finish(&mut self, pending: &Pending, fits: Option<bool>) -> Outcome {
+    /// Remembers a password that was right, and gives the outcome. Where the record was written anew while the password
+    /// was hashed, that goes for the new one.
+    pub fn finish(&mut self, pending: &Pending, fits: Option<bool>, client: &Arc<UnixStream>) -> Check {
         match (fits, &pending.user) {
-            (Some(true), Some(user)) => self.accept(user),
-            (Some(_), _) => Outcome::refused(pending.failure),
-            (None, _) => Outcome::deferred("check abandoned"),
+            (Some(true), Some(user)) => self.accept(user, client).unwrap_or_else(Check::Done),
+            (Some(_), _) => Check::Done(Outcome::refused(pending.failure)),
+            (None, _) => Check::Done(Outcome::deferred("check abandoned")),
         }
     }
 
-    fn accept(&mut self, user: &User) -> Outcome {
-        let stamp = Name::new(&user.login, &user.realm).map(|name| self.database.stamp(name));
-        match stamp {
-            Ok(Ok((Some(stamp), _))) if stamp == user.stamp => {}
-            Ok(Ok(_)) => return Outcome::refused("changed meanwhile"),
-            Ok(Err(_)) | Err(_) => return Outcome::deferred("database unavailable"),
+    fn accept(&mut self, user: &User, client: &Arc<UnixStream>) -> Result<Check, Outcome> {
+        let name = Name::new(&user.login, &user.realm).map_err(|_| Outcome::refused("no possible name"))?;
+        let (stamp, _) = self.database.stamp(name).map_err(|_| Outcome::deferred("database unavailable"))?;
+        if stamp != Some(user.stamp) {
+            return match user.attempt {
+                Attempt::First => {
+                    self.begin((&user.login, &user.realm), user.password.expose(), client, Attempt::Second)
+                }
+                Attempt::Second => Err(Outcome::refused("changed meanwhile")),
+            };
         }
         if let (Some(cache), Some(mac)) = (&mut self.cache, user.mac) {
             cache.learn(mac, user.stamp);
         }
-        Outcome::ACCEPTED
+        Ok(Check::Done(Outcome::ACCEPTED))
     }
 }
 

@@ -154,8 +154,13 @@ impl Service {
     fn wait_for_check(self: &Rc<Self>, client: Arc<UnixStream>, mut pending: Pending, subject: Subject) {
         let place = self.enter();
         spawn_local(async move {
-            let fits = pending.answer().await;
-            let outcome = place.service.checker.borrow_mut().finish(&pending, fits);
+            let outcome = loop {
+                let fits = pending.answer().await;
+                pending = match place.service.checker.borrow_mut().finish(&pending, fits, &client) {
+                    Check::Done(outcome) => break outcome,
+                    Check::Pending(again) => again,
+                };
+            };
             place.service.answer(&client, &subject.request(), outcome);
         });
     }

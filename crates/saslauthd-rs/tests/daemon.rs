@@ -91,6 +91,24 @@ fn whoever_is_deleted_while_a_check_waits_is_not_let_in() {
 }
 
 #[test]
+fn a_password_that_is_set_again_while_it_is_checked_is_still_right() {
+    let daemon = Daemon::start(&["-n", "1", "--no-cache"]);
+    let (socket, mut asked) = (daemon.socket(), Vec::new());
+    for password in ["pencil", "another"] {
+        asked.extend(
+            (0..20).map(|number| thread::spawn(move || ask(socket, &request(&format!("nobody{number}"), "x")))),
+        );
+        thread::sleep(Duration::from_millis(50));
+        let tim = thread::spawn(move || ask(socket, &request("tim", "pencil")));
+        thread::sleep(Duration::from_millis(50));
+        users::set(daemon.database(), "tim", password);
+        assert!(!tim.is_finished(), "he did not wait long enough");
+        assert_eq!(tim.join().unwrap(), if password == "pencil" { OK } else { NO });
+    }
+    assert!(asked.into_iter().all(|one| one.join().unwrap() == NO));
+}
+
+#[test]
 fn a_database_that_appears_goes_and_is_replaced_is_followed() {
     let daemon = Daemon::start_without_database(&[]);
     assert_eq!(daemon.ask("tim", "pencil"), NO);

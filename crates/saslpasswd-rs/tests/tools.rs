@@ -413,7 +413,6 @@ fn what_comes_in_a_pause_has_its_effect() {
     let site = Site::new();
     let mut terminal = Terminal::start(&site, "-f db tim@r");
     terminal.prompted("Password: ");
-    // At the terminal's own key, a session's first process is not stopped; this one is.
     terminal.signal(Signal::SIGSTOP);
     [Signal::SIGTSTP, Signal::SIGTERM, Signal::SIGCONT].into_iter().for_each(|signal| terminal.signal(signal));
     assert!(!terminal.child.wait().unwrap().success());
