@@ -35,7 +35,8 @@ fn flags_of_the_original() -> [Arg; 14] {
             "Option of the mechanism; for sasldb the database (default /etc/sasldb2), sled:DIRECTORY for sled",
         ),
         switch("combine", 'r', "Look up login@realm where a request has a realm"),
-        value("cache-size", 's', "KILOBYTES", "Bound of the cache's memory").default_value("8960"),
+        value("cache-size", 's', "KILOBYTES", "Bound of the cache's memory, which grows in powers of two")
+            .default_value("8960"),
         value("cache-life", 't', "SECONDS", "How long a password is remembered").default_value("28800"),
         switch("version", 'v', "Show version and mechanisms on standard error"),
         switch("verbose", 'V', "Log debug lines"),

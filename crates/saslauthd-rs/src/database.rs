@@ -28,12 +28,17 @@ pub struct Database {
     mapped: u64,
     /// How the file looked last.
     look: Option<Look>,
+    /// For how many seconds it has been behind its file.
+    behind: u32,
     /// Why it cannot be opened before the next second: somebody else has to let go of it.
     waiting: bool,
     /// What went wrong last: it is logged when it is new.
     trouble: String,
     log: Rc<Log>,
 }
+
+/// For how many seconds a writer may be busy with one transaction.
+const LONGEST_BEHIND: u32 = 10;
 
 /// When a file was changed last, by whatever means, and how long it is.
 type Look = (SystemTime, i64, i64, u64);
@@ -73,6 +78,7 @@ impl Database {
             revision: Revision::FIRST,
             mapped: 0,
             look: None,
+            behind: 0,
             waiting: false,
             trouble: String::new(),
             log,
@@ -125,7 +131,7 @@ impl Database {
         }
         let mut answer = self.store().and_then(&question);
         if answer.as_ref().is_err_and(|error| matches!(error.kind(), Kind::Replaced)) && self.open.is_some() {
-            answer = self.reopen().and_then(|()| self.store().and_then(&question));
+            answer = self.reopen_settled().and_then(|()| self.store().and_then(&question));
         }
         self.note(answer)
     }
@@ -133,8 +139,10 @@ impl Database {
     /// Looks whether the store is still the one that is open, and small in memory. Call it once a second.
     pub fn refresh(&mut self) {
         let waited = std::mem::take(&mut self.waiting);
-        let current = self.open.as_ref().is_some_and(|store| store.is_current());
-        if waited || self.open.is_some() && (!current || mapped() > self.mapped + MOST_MAPPED) {
+        if waited || self.open.as_ref().is_some_and(|store| !store.is_current()) || self.is_stuck() {
+            let reopened = self.reopen_settled();
+            let _ = self.note(reopened);
+        } else if self.open.is_some() && mapped() > self.mapped + MOST_MAPPED {
             let reopened = self.reopen();
             let _ = self.note(reopened);
         }
@@ -159,6 +167,27 @@ impl Database {
         self.revision = self.revision.next();
         self.open = Some(store);
         self.mapped = mapped();
+        Ok(())
+    }
+
+    /// Whether it has been behind for so long that no writer can be the reason.
+    fn is_stuck(&mut self) -> bool {
+        let seen = self.seen;
+        let behind = self.open.as_ref().is_some_and(|store| !store.is_settled() && store.revision() == seen);
+        let _ = self.revision();
+        self.behind = if behind { self.behind + 1 } else { 0 };
+        self.behind > LONGEST_BEHIND
+    }
+
+    /// Opens it anew, and lets go of it where it is behind: once nobody has it open any more, that heals.
+    fn reopen_settled(&mut self) -> Result<(), Error> {
+        self.behind = 0;
+        self.reopen()?;
+        if self.open.as_ref().is_some_and(|store| !store.is_settled()) {
+            self.open = None;
+            self.waiting = true;
+            return Err(Error::new(self.place.path(), Kind::Replaced));
+        }
         Ok(())
     }
 

@@ -74,6 +74,24 @@ fn a_database_that_was_written_over_is_noticed_whatever_its_number() {
     }
 }
 
+/// As an administrator may have it, who changes a copy: one transaction more than the lock file tells of.
+#[test]
+fn a_changed_copy_put_in_place_is_noticed_by_every_daemon() {
+    let daemon = Daemon::start(&[]);
+    let other = Daemon::start(&["-O", daemon.database().to_str().unwrap()]);
+    let copy = daemon.database().with_extension("copy");
+    std::fs::copy(daemon.database(), &copy).unwrap();
+    users::set(&copy, "ann", "pen");
+    std::fs::rename(copy, daemon.database()).unwrap();
+    let start = Instant::now();
+    while [daemon.ask("ann", "pen"), other.ask("ann", "pen")] != [OK, OK] {
+        assert!(start.elapsed() < Duration::from_secs(6), "somebody has not noticed");
+        thread::sleep(Duration::from_millis(50));
+    }
+    users::set(daemon.database(), "bob", "pen");
+    assert_eq!([daemon.ask("bob", "pen"), other.ask("bob", "pen")], [OK, OK]);
+}
+
 #[test]
 fn whoever_is_deleted_while_a_check_waits_is_not_let_in() {
     let daemon = Daemon::start(&["-n", "1"]);

@@ -17,11 +17,12 @@ use file::Identity;
 use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
 use sasl_core::secret::Secret;
 use std::{
-    ops::ControlFlow,
+    ops::{Bound, ControlFlow},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 use wipe::Removed;
+use zeroize::Zeroizing;
 
 /// An open file.
 pub(crate) struct Lmdb {
@@ -31,6 +32,9 @@ pub(crate) struct Lmdb {
     environment: Env<WithTls>,
     records: Database<'static, Bytes, Bytes>,
 }
+
+/// How often to read again what a writer has wiped meanwhile.
+const ATTEMPTS: usize = 100;
 
 impl Lmdb {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
@@ -139,7 +143,8 @@ impl Lmdb {
             Change::Replace(record) => {
                 let key = key(record.name());
                 let old = self.records.get(writing, &key)?.map(|value| Record::decode(&key, value)).transpose();
-                let old = old.map_err(|_| heed::Error::Decoding("the record to be replaced is damaged".into()))?;
+                let damaged = || format!("the record of {} is damaged: delete it first", record.name().login());
+                let old = old.map_err(|_| heed::Error::Decoding(damaged().into()))?;
                 self.put(writing, &record.clone().disabled_like(old.as_ref()), removed)
             }
             Change::Delete(user, realm) => {
@@ -164,6 +169,48 @@ impl Lmdb {
         self.records.put(writing, key, &zeros)
     }
 
+    /// Reads of a record, once more where a writer has wiped it meanwhile.
+    fn read_whole<T>(&self, read: impl Fn(&RoTxn<'_, WithTls>) -> heed::Result<Result<T, Kind>>) -> Result<T, Error> {
+        let mut attempts = 0..ATTEMPTS;
+        loop {
+            let (answer, is_old) = self.read(|reading| Ok((read(reading)?, self.is_old(reading))))?;
+            match answer {
+                Err(_) if is_old && attempts.next().is_some() => {}
+                answer => return answer.map_err(|kind| self.error(kind)),
+            }
+        }
+    }
+
+    /// Lists what comes after the key `after`, and notes there how far it came.
+    fn list_after(
+        &self,
+        after: &mut Vec<u8>,
+        reading: &RoTxn<'_, WithTls>,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+    ) -> heed::Result<Listed> {
+        let from = (Bound::Excluded(&after.clone()[..]), Bound::Unbounded);
+        for entry in self.records.range(reading, &from)? {
+            let (key, value) = entry?;
+            if !meta::is_own(key) {
+                match decode(key, value) {
+                    Err(kind) => return Ok(Listed::Damaged(kind, self.is_old(reading))),
+                    Ok(record) => {
+                        if each(record).is_break() {
+                            break;
+                        }
+                    }
+                }
+            }
+            key.clone_into(after);
+        }
+        Ok(Listed::All)
+    }
+
+    /// Whether a writer has come since: it may have wiped what this snapshot has.
+    fn is_old(&self, reading: &RoTxn<'_, WithTls>) -> bool {
+        (reading.id() as u64) < self.revision()
+    }
+
     fn error(&self, kind: Kind) -> Error {
         Error::new(&self.path, kind)
     }
@@ -175,34 +222,27 @@ impl Store for Lmdb {
     }
 
     fn stamp(&self, name: Name<'_>) -> Result<Seen, Error> {
-        let (stamp, revision) =
-            self.read(|reading| Ok((self.records.get(reading, &key(name))?.map(Stamp::of), reading.id() as u64)))?;
-        Ok(Seen { stamp: stamp.transpose().map_err(|kind| self.error(kind))?, revision })
+        self.read_whole(|reading| {
+            let stamp = self.records.get(reading, &key(name))?.map(Stamp::of).transpose();
+            Ok(stamp.map(|stamp| Seen { stamp, revision: reading.id() as u64 }))
+        })
     }
 
     fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error> {
         let key = key(name);
-        let record =
-            self.read(|reading| Ok(self.records.get(reading, &key)?.map(|value| Record::decode(&key, value))))?;
-        record.transpose().map_err(|kind| self.error(kind))
+        self.read_whole(|reading| Ok(self.records.get(reading, &key)?.map(|value| decode(&key, value)).transpose()))
     }
 
     fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error> {
-        let listed = self.read(|reading| {
-            for entry in self.records.iter(reading)? {
-                let (key, value) = entry?;
-                if meta::is_own(key) {
-                    continue;
-                }
-                match Record::decode(key, value).map(&mut *each) {
-                    Ok(ControlFlow::Continue(())) => {}
-                    Ok(ControlFlow::Break(())) => break,
-                    Err(kind) => return Ok(Err(kind)),
-                }
+        let mut after = meta::KEY.to_vec();
+        let mut attempts = 0..ATTEMPTS;
+        loop {
+            match self.read(|reading| self.list_after(&mut after, reading, each))? {
+                Listed::All => return Ok(()),
+                Listed::Damaged(_, true) if attempts.next().is_some() => {}
+                Listed::Damaged(kind, _) => return Err(self.error(kind)),
             }
-            Ok(Ok(()))
-        })?;
-        listed.map_err(|kind| self.error(kind))
+        }
     }
 
     fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
@@ -239,9 +279,25 @@ impl Store for Lmdb {
         self.is_in_place() && Identity::of(&lock::path_of(&self.path)) == self.lock && self.read(|_| Ok(())).is_ok()
     }
 
+    fn is_settled(&self) -> bool {
+        self.read(|reading| Ok(reading.id() as u64)).is_ok_and(|id| id == self.revision())
+    }
+
     fn warnings(&self) -> Vec<Warning> {
         file::warnings(&self.path)
     }
+}
+
+/// How far a listing came.
+enum Listed {
+    All,
+    /// To a record that cannot be read; in an old snapshot, since it was wiped: the next one has what is in its place.
+    Damaged(Kind, bool),
+}
+
+/// Out of a copy: in the file, a writer may be wiping it.
+fn decode(key: &[u8], value: &[u8]) -> Result<Record, Kind> {
+    Record::decode(key, &Zeroizing::new(value.to_vec()))
 }
 
 fn is_open(path: &Path) -> bool {

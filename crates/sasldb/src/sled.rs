@@ -179,6 +179,10 @@ impl Store for Sled {
         identity(&self.path).is_ok_and(|now| now == self.identity)
     }
 
+    fn is_settled(&self) -> bool {
+        true
+    }
+
     /// What could be wrong keeps it from opening.
     fn warnings(&self) -> Vec<Warning> {
         Vec::new()

@@ -56,6 +56,11 @@ pub trait Store: Send + Sync {
     /// Whether its path still leads to it: not once the file was replaced or removed.
     fn is_current(&self) -> bool;
 
+    /// Whether what is read is the newest that was written: not while a writer is about to tell of it, nor after one was
+    /// killed that could not, nor where the store was replaced and somebody has the former one open. Only the first goes
+    /// by without anybody doing anything: who has the store open for long opens it anew.
+    fn is_settled(&self) -> bool;
+
     /// What an administrator should put right. Empty in a store as this program makes it.
     fn warnings(&self) -> Vec<Warning>;
 }

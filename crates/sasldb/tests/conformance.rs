@@ -342,7 +342,7 @@ fn a_damaged_record_is_an_error_and_not_another_password() {
     drop(store);
     let store = open(&Location::parse(&path), Access::Write).unwrap();
     let replaced = store.write(&mut [Change::Replace(record(name("tim", "r"), "pen"))].into_iter());
-    assert!(replaced.unwrap_err().to_string().contains("to be replaced is damaged"), "was he disabled?");
+    assert!(replaced.unwrap_err().to_string().contains("the record of tim@r is damaged"), "was he disabled?");
 }
 
 #[test]
