@@ -1,16 +1,11 @@
 //! Writes the man pages and the completions of both programs: `saslpasswd_manual DIRECTORY`.
 
-use clap::Command;
-use clap_complete::{Shell, generate_to};
-use clap_mangen::{
-    Man,
-    roff::{Roff, bold, roman},
-};
-use saslpasswd_rs::cli;
-use std::{env, error, fs, path::Path};
+#[path = "../../manual.rs"]
+mod manual;
 
-/// What a page says besides its flags: sections of terms and what they mean.
-type Sections = &'static [(&'static str, &'static [(&'static str, &'static str)])];
+use manual::{Sections, write};
+use saslpasswd_rs::cli;
+use std::{env, error, path::Path};
 
 const SASLPASSWD2: Sections = &[
     (
@@ -56,31 +51,4 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         write(command, sections, Path::new(&directory))?;
     }
     Ok(())
-}
-
-fn write(mut command: Command, sections: Sections, directory: &Path) -> Result<(), Box<dyn error::Error>> {
-    let name = command.get_name().to_owned();
-    let pages = directory.join("man8");
-    fs::create_dir_all(&pages)?;
-    let mut page = Vec::new();
-    Man::new(command.clone()).section("8").render(&mut page)?;
-    as_roff(sections).to_writer(&mut page)?;
-    fs::write(pages.join(format!("{name}.8")), page)?;
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let completions = directory.join("completions").join(shell.to_string());
-        fs::create_dir_all(&completions)?;
-        generate_to(shell, &mut command, &name, completions)?;
-    }
-    Ok(())
-}
-
-fn as_roff(sections: Sections) -> Roff {
-    let mut roff = Roff::new();
-    for (title, entries) in sections {
-        roff.control("SH", [*title]);
-        for (term, meaning) in *entries {
-            roff.control("TP", []).text([bold(*term)]).text([roman(*meaning)]);
-        }
-    }
-    roff
 }
