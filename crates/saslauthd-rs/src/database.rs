@@ -10,7 +10,14 @@ use sasldb::{
     record::{Record, Stamp},
     store::Store,
 };
-use std::{fs, num::NonZeroU32, os::unix::fs::MetadataExt, rc::Rc, time::SystemTime};
+use std::{
+    fs,
+    num::NonZeroU32,
+    os::unix::fs::MetadataExt,
+    rc::Rc,
+    thread,
+    time::{Duration, SystemTime},
+};
 
 /// When so many KiB of files are in our memory that were not when the store was opened, it is opened anew: its pages
 /// then belong to the system alone.
@@ -183,7 +190,15 @@ impl Database {
     fn reopen_settled(&mut self) -> Result<(), Error> {
         self.behind = 0;
         self.reopen()?;
-        if self.open.as_ref().is_some_and(|store| !store.is_settled()) {
+        // A writer at work is soon done.
+        let mut looks = (0..20).map(|_| {
+            let settled = self.open.as_ref().is_none_or(|store| store.is_settled());
+            if !settled {
+                thread::sleep(Duration::from_millis(1));
+            }
+            settled
+        });
+        if !looks.any(|settled| settled) {
             self.open = None;
             self.waiting = true;
             return Err(Error::new(self.place.path(), Kind::Replaced));

@@ -158,6 +158,8 @@ impl Lmdb {
     fn put(&self, writing: &mut RwTxn<'_>, record: &Record, removed: &mut Removed) -> heed::Result<()> {
         let key = key(record.name());
         self.blank(writing, &key, removed)?;
+        // Where the same record is written again, it is none of those.
+        removed.remove(record.stamp().as_bytes());
         self.records.put(writing, &key, &record.encode())
     }
 
@@ -235,9 +237,13 @@ impl Store for Lmdb {
 
     fn list(&self, each: &mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), Error> {
         let mut after = meta::KEY.to_vec();
-        let mut attempts = 0..ATTEMPTS;
+        let (mut attempts, mut before) = (0..ATTEMPTS, after.clone());
         loop {
-            match self.read(|reading| self.list_after(&mut after, reading, each))? {
+            let listed = self.read(|reading| self.list_after(&mut after, reading, each))?;
+            if before != after {
+                (attempts, before) = (0..ATTEMPTS, after.clone());
+            }
+            match listed {
                 Listed::All => return Ok(()),
                 Listed::Damaged(_, true) if attempts.next().is_some() => {}
                 Listed::Damaged(kind, _) => return Err(self.error(kind)),

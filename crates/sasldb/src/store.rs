@@ -26,7 +26,8 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be read, or the record is damaged.
     fn get(&self, name: Name<'_>) -> Result<Option<Record>, Error>;
 
-    /// Shows every record of one moment, in the order of the keys, until told to stop. `each` must not use the
+    /// Shows every record, in the order of the keys, until told to stop. They are of one moment, unless a writer wipes
+    /// one that is about to be shown: from there on they are of a later one. `each` must not use the
     /// same store: a thread has one reading of it at a time.
     ///
     /// # Errors

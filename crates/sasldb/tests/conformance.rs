@@ -155,6 +155,20 @@ fn a_user_who_is_replaced_stays_disabled() {
 }
 
 #[test]
+fn a_record_that_is_written_again_as_it_was_stays() {
+    each_kind(|_, store| {
+        let tim = name("tim", "r");
+        let written = record(tim, "pencil");
+        let put = || Change::Put(written.clone());
+        store.write(&mut [put()].into_iter()).unwrap();
+        store.write(&mut [put()].into_iter()).unwrap();
+        store.edit(tim, &mut |old| old.map(Change::Put)).unwrap();
+        store.write(&mut [put(), put(), Change::delete(tim), put()].into_iter()).unwrap();
+        assert!(has_password(store, tim, "pencil") && listed(store) == ["tim@r"]);
+    });
+}
+
+#[test]
 fn what_an_edit_changes_is_what_it_says() {
     each_kind(|_, store| {
         let (tim, bob) = (name("tim", "r"), name("bob", "r"));
