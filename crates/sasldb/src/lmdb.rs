@@ -10,10 +10,10 @@ use crate::{
     location::Access,
     meta,
     name::Name,
+    place::Identity,
     record::{Record, Stamp, key},
     store::{Change, Seen, Store, Warning},
 };
-use file::Identity;
 use heed::{CommitOrAbort, Database, Env, RoTxn, RwTxn, WithTls, types::Bytes};
 use sasl_core::secret::Secret;
 use std::{
@@ -286,7 +286,7 @@ impl Store for Lmdb {
     }
 
     fn is_settled(&self) -> bool {
-        self.read(|reading| Ok(reading.id() as u64)).is_ok_and(|id| id == self.revision())
+        self.read(|reading| Ok(!self.is_old(reading))).unwrap_or(false)
     }
 
     fn warnings(&self) -> Vec<Warning> {

@@ -1,11 +1,31 @@
-//! The directory that a store lies in.
+//! Where a store lies: which file that is, and in which directory.
 
 use crate::{
     error::{Error, Kind},
     location::Access,
 };
 use nix::unistd::Uid;
-use std::{os::unix::fs::MetadataExt, path::Path};
+use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
+
+/// Which file a path led to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// The file that `path` leads to now.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        path.metadata().ok().as_ref().map(Self::from)
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
 
 /// The directory of `path`.
 pub(crate) fn directory_of(path: &Path) -> &Path {

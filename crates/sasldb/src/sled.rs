@@ -9,7 +9,7 @@ use crate::{
     location::Access,
     meta,
     name::Name,
-    place::trust,
+    place::{Identity, trust},
     record::{Record, Stamp, key},
     store::{Change, Seen, Store, Warning},
 };
@@ -31,7 +31,7 @@ use std::{
 pub(crate) struct Sled {
     path: PathBuf,
     access: Access,
-    identity: (u64, u64),
+    identity: Identity,
     records: Db,
     /// How often it was written to. Held to write, so that a listing is of one moment, and what an edit read is what it
     /// changes.
@@ -60,7 +60,7 @@ impl Sled {
             _ => return Err(Error::new(path, Kind::Foreign("another kind of directory"))),
         }
         let records = records_of(path, access).map_err(|kind| Error::new(path, kind))?;
-        let identity = identity(path).map_err(failed("look at"))?;
+        let identity = Identity::from(&path.metadata().map_err(failed("look at"))?);
         let store = Self { path: path.into(), access, identity, records, writes: RwLock::default() };
         match store.value(meta::KEY)?.as_deref().and_then(<[u8]>::first) {
             Some(&meta::FORMAT) => Ok(store),
@@ -176,7 +176,7 @@ impl Store for Sled {
     }
 
     fn is_current(&self) -> bool {
-        identity(&self.path).is_ok_and(|now| now == self.identity)
+        Identity::of(&self.path).is_some_and(|now| now == self.identity)
     }
 
     fn is_settled(&self) -> bool {
@@ -228,10 +228,6 @@ fn records_of(path: &Path, access: Access) -> Result<Db, Kind> {
 
 fn config(path: &Path) -> sled::Config {
     sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None)
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    path.metadata().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn sync_all(directory: &Path) -> io::Result<()> {

@@ -246,15 +246,22 @@ impl Place {
     }
 }
 
+/// Two processes read all the time, and are content in the end.
+fn beside_readers(place: &Place, work: impl FnOnce()) {
+    let mut readers: Vec<_> = (0..2).map(|_| place.start("read", "")).collect();
+    readers.iter_mut().for_each(|reader| assert_eq!(reader.hear().unwrap(), "ready"));
+    work();
+    readers.into_iter().for_each(|reader| drop(reader.finish()));
+}
+
 #[test]
 fn ten_processes_add_a_hundred_users_each_while_others_read() {
     let place = Place::new("");
     drop(place.create());
-    let mut readers: Vec<_> = (0..2).map(|_| place.start("read", "")).collect();
-    readers.iter_mut().for_each(|reader| assert_eq!(reader.hear().unwrap(), "ready"));
-    let writers: Vec<_> = (0..10).map(|number| place.start("add", &format!("writer{number}-"))).collect();
-    writers.into_iter().for_each(|writer| drop(writer.finish()));
-    readers.into_iter().for_each(|reader| drop(reader.finish()));
+    beside_readers(&place, || {
+        let writers: Vec<_> = (0..10).map(|number| place.start("add", &format!("writer{number}-"))).collect();
+        writers.into_iter().for_each(|writer| drop(writer.finish()));
+    });
     let expected = (0..10).flat_map(|writer| (0..100).map(move |number| format!("writer{writer}-{number}")));
     assert_eq!(users(&*place.open(Access::Read).unwrap()), expected.collect());
 }
@@ -264,13 +271,12 @@ fn ten_processes_add_a_hundred_users_each_while_others_read() {
 fn readers_find_every_record_whole_while_it_is_written_again() {
     let place = Place::new("");
     place.start("add", "same-").finish();
-    let mut readers: Vec<_> = (0..2).map(|_| place.start("read", "")).collect();
-    readers.iter_mut().for_each(|reader| assert_eq!(reader.hear().unwrap(), "ready"));
-    for _ in 0..3 {
-        let writers: Vec<_> = (0..2).map(|_| place.start("add", "same-")).collect();
-        writers.into_iter().for_each(|writer| drop(writer.finish()));
-    }
-    readers.into_iter().for_each(|reader| drop(reader.finish()));
+    beside_readers(&place, || {
+        for _ in 0..3 {
+            let writers: Vec<_> = (0..2).map(|_| place.start("add", "same-")).collect();
+            writers.into_iter().for_each(|writer| drop(writer.finish()));
+        }
+    });
 }
 
 #[test]

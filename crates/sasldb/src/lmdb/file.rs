@@ -4,7 +4,7 @@ use super::lock;
 use crate::{
     error::{Error, Kind},
     location::Access,
-    place::{directory_of, trust},
+    place::{Identity, directory_of, trust},
     store::Warning,
 };
 use nix::{
@@ -13,31 +13,11 @@ use nix::{
     unistd::Uid,
 };
 use std::{
-    fs::{self, File, Metadata, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
-
-/// Which file a path led to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// The file that `path` leads to now.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        path.metadata().ok().as_ref().map(Self::from)
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
 
 /// A file that LMDB may be given.
 pub(super) struct Prepared {

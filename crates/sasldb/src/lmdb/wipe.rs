@@ -4,8 +4,8 @@
 //! with all that was on it, until it is used again. A record can be told by its stamp, which no other ever has: so
 //! wherever a stamp that is no longer in use is found, the record behind it is written over with zeros.
 //!
-//! A reader that began before the change may find zeros in the place of that one record. It then says that the record
-//! is damaged, as its checksum tells it, and lets nobody in.
+//! A reader that began before the change may find zeros in the place of that one record. Its checksum tells, and the
+//! record is read again in a later snapshot.
 
 use crate::record::{Stamp, VERSION};
 use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt};

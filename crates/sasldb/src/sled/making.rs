@@ -1,7 +1,7 @@
 //! How a new directory comes to its path: whole, or not at all. sled itself cannot go on where its first steps were
 //! interrupted.
 
-use crate::place::directory_of;
+use crate::place::{Identity, directory_of};
 use nix::{
     fcntl::{Flock, FlockArg},
     libc,
@@ -72,7 +72,7 @@ impl Workshop {
                 return Err(io::Error::other(format!("{} is in the way", path.display())));
             }
             let lock = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
-            if is_at(&lock, &path) {
+            if fs::symlink_metadata(&path).is_ok_and(|there| Identity::from(&there) == Identity::from(&metadata)) {
                 clear(&path)?;
                 return Ok(Self { path, _lock: lock });
             }
@@ -95,12 +95,6 @@ pub(super) fn clear_unfinished(data: &Path, directory: &Path) -> io::Result<()> 
 
 fn open_directory(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let (ours, there) = (file.metadata(), fs::symlink_metadata(path));
-    ours.is_ok_and(|ours| there.is_ok_and(|there| identity(ours) == identity(there)))
 }
 
 /// Removes what one that was killed has left.
