@@ -6,7 +6,7 @@ use crate::{
     cli::detached,
     database::Database,
     detach::{launch, leave_session, report_ready},
-    exit::{FAILED, Failure, RUNNING},
+    exit::{FAILED, Failure, RUNNING, print},
     listener::Listener,
     log::{Destination, Level, Log},
     pool::{LONGEST_QUEUE, Pool},
@@ -16,15 +16,7 @@ use crate::{
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sasldb::{private::keep_memory_private, users::realm_of_this_host};
-use std::{
-    env,
-    ffi::OsString,
-    fmt::Display,
-    io::{self, Write},
-    process::ExitCode,
-    rc::Rc,
-    time::Duration,
-};
+use std::{env, ffi::OsString, fmt::Display, io, process::ExitCode, rc::Rc, time::Duration};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -68,10 +60,6 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
         Task::Serve(settings) => serve(&settings)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }
 
 /// Sets everything up, serves, and cleans up.

@@ -47,6 +47,9 @@ pub struct Database {
 /// For how many seconds a writer may be busy with one transaction.
 const LONGEST_BEHIND: u32 = 10;
 
+/// How often to look, a millisecond apart, whether a writer at work is done.
+const LOOKS: u32 = 20;
+
 /// When a file was changed last, by whatever means, and how long it is.
 type Look = (SystemTime, i64, i64, u64);
 
@@ -179,9 +182,9 @@ impl Database {
 
     /// Whether it has been behind for so long that no writer can be the reason.
     fn is_stuck(&mut self) -> bool {
-        let seen = self.seen;
-        let behind = self.open.as_ref().is_some_and(|store| !store.is_settled() && store.revision() == seen);
-        let _ = self.revision();
+        let before = self.revision;
+        let unchanged = self.revision() == Some(before);
+        let behind = unchanged && self.open.as_ref().is_some_and(|store| !store.is_settled());
         self.behind = if behind { self.behind + 1 } else { 0 };
         self.behind > LONGEST_BEHIND
     }
@@ -190,20 +193,15 @@ impl Database {
     fn reopen_settled(&mut self) -> Result<(), Error> {
         self.behind = 0;
         self.reopen()?;
-        // A writer at work is soon done.
-        let mut looks = (0..20).map(|_| {
-            let settled = self.open.as_ref().is_none_or(|store| store.is_settled());
-            if !settled {
-                thread::sleep(Duration::from_millis(1));
+        for _ in 0..LOOKS {
+            if self.store()?.is_settled() {
+                return Ok(());
             }
-            settled
-        });
-        if !looks.any(|settled| settled) {
-            self.open = None;
-            self.waiting = true;
-            return Err(Error::new(self.place.path(), Kind::Replaced));
+            thread::sleep(Duration::from_millis(1));
         }
-        Ok(())
+        self.open = None;
+        self.waiting = true;
+        Err(Error::new(self.place.path(), Kind::Replaced))
     }
 
     fn introduce(&self) {

@@ -1,6 +1,10 @@
 //! How the programs end.
 
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 /// Why a program could not do what it was asked: a text for standard error, and the exit status.
 #[derive(Debug)]
@@ -43,6 +47,14 @@ impl Failure {
         }
         ExitCode::from(self.status)
     }
+}
+
+/// Writes what was asked for to standard output.
+///
+/// # Errors
+/// Where nothing can be written there.
+pub fn print(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::new(format!("standard output: {error}")))
 }
 
 impl fmt::Display for Failure {

@@ -1,6 +1,6 @@
 //! The client that an administrator tries the daemon with.
 
-use crate::exit::{FAILED, REFUSED};
+use crate::exit::{FAILED, REFUSED, print};
 use clap::{Arg, ArgMatches, Command, error::ErrorKind};
 use sasl_wire::{
     frame::Decoded,
@@ -63,7 +63,8 @@ pub fn main() -> ExitCode {
     let typed = match command().try_get_matches_from(&words) {
         Ok(typed) => typed,
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return print_help(&help);
+            return print(&help.to_string())
+                .map_or_else(|failure| failure.report("testsaslauthd"), |()| ExitCode::SUCCESS);
         }
         Err(error) => return usage(&words, error.to_string().trim()),
     };
@@ -72,14 +73,6 @@ pub fn main() -> ExitCode {
         (None, _) => usage(&words, "error: -R takes a number of tries"),
         (_, None) => usage(&words, "error: --timeout takes a positive number of seconds"),
     }
-}
-
-fn print_help(help: &clap::Error) -> ExitCode {
-    if let Err(error) = io::stdout().write_all(help.to_string().as_bytes()) {
-        eprintln!("testsaslauthd: standard output: {error}");
-        return ExitCode::from(FAILED);
-    }
-    ExitCode::SUCCESS
 }
 
 fn usage(words: &[OsString], complaint: &str) -> ExitCode {
