@@ -100,13 +100,12 @@ pub(super) fn check_maxbuf(maxbuf: Option<&[u8]>) -> Result<(), Failure> {
 pub(super) fn put_quoted(name: &str, value: &[u8], message: &mut Vec<u8>) {
     put_name(name, message);
     message.push(b'"');
-    let mut rest = value;
-    while let Some(at) = rest.iter().position(|octet| matches!(octet, b'"' | b'\\')) {
-        message.extend(&rest[..at]);
-        message.extend([b'\\', rest[at]]);
-        rest = &rest[at + 1..];
+    for octet in value {
+        if matches!(octet, b'"' | b'\\') {
+            message.push(b'\\');
+        }
+        message.push(*octet);
     }
-    message.extend(rest);
     message.push(b'"');
 }
 
