@@ -2,8 +2,20 @@
 
 use crate::{
     mechanism::Mechanism,
-    mechanisms::{cram_md5::CRAM_MD5, digest_md5::DIGEST_MD5, login::LOGIN, plain::PLAIN},
+    mechanisms::{
+        anonymous::ANONYMOUS,
+        cram_md5::CRAM_MD5,
+        digest_md5::DIGEST_MD5,
+        external::EXTERNAL,
+        login::LOGIN,
+        oauth::{OAUTHBEARER, XOAUTH2},
+        plain::PLAIN,
+    },
 };
 
-/// All of them. What is offered of it is a matter of policy.
-pub static STANDARD: &[&Mechanism] = &[&DIGEST_MD5, &CRAM_MD5, &PLAIN, &LOGIN];
+/// Those of libsasl2. What is offered of them is a matter of policy, and of the channel.
+pub static STANDARD: &[&Mechanism] = &[&DIGEST_MD5, &EXTERNAL, &CRAM_MD5, &PLAIN, &LOGIN, &ANONYMOUS];
+
+/// Those, and the ones for bearer tokens: for a client, and for a server that can tell whose a token is.
+pub static ALL: &[&Mechanism] =
+    &[&DIGEST_MD5, &EXTERNAL, &CRAM_MD5, &PLAIN, &LOGIN, &OAUTHBEARER, &XOAUTH2, &ANONYMOUS];

@@ -6,7 +6,7 @@ use crate::{
     credentials::Credentials,
     failure::{Failure, Reason},
     host::Host,
-    mechanism::{ClientContext, Mechanism},
+    mechanism::{Binds, ClientBinding, ClientContext, Mechanism, Proof},
     name::MechanismName,
     nonce::Nonces,
     policy::Policy,
@@ -20,6 +20,15 @@ pub struct Client {
     host: Host,
     credentials: Credentials,
     nonces: Nonces,
+}
+
+/// The mechanism that a client chose from what a server offers.
+#[must_use = "the server waits for it"]
+pub struct Choice<'a> {
+    client: &'a Client,
+    channel: &'a Channel,
+    offered: Vec<MechanismName>,
+    at: usize,
 }
 
 impl Client {
@@ -37,24 +46,21 @@ impl Client {
         Self { policy, ..self }
     }
 
-    /// The first of our mechanisms that the server offers and the policy admits on `channel`.
+    /// The first of our mechanisms that the server offers, that the policy admits on `channel` and that the credentials fit.
+    /// `offered` must have come over this very channel, and be all that did: SCRAM vouches for it.
     ///
     /// # Errors
     /// [`Reason::NoMechanism`].
     pub fn choose<'a>(
-        &self,
-        channel: &Channel,
+        &'a self,
+        channel: &'a Channel,
         offered: impl IntoIterator<Item = &'a str>,
-    ) -> Result<MechanismName, Failure> {
-        let offered: Vec<_> = offered.into_iter().filter_map(MechanismName::parse).collect();
-        let admitted = |mechanism: &&&Mechanism| mechanism.admitted_by(&self.policy, channel).is_ok();
-        let ours = self.mechanisms.iter().filter(admitted).map(|mechanism| mechanism.name);
-        ours.into_iter()
-            .find(|name| offered.contains(name))
-            .ok_or(Failure::new(Reason::NoMechanism, "nothing offered will do"))
+    ) -> Result<Choice<'a>, Failure> {
+        let offered = offered.into_iter().filter_map(MechanismName::parse).collect();
+        Choice { client: self, channel, offered, at: 0 }.or_next()
     }
 
-    /// Begins an exchange by the mechanism of that name.
+    /// Begins an exchange by the mechanism of that name, whatever the server offers.
     ///
     /// # Errors
     /// [`Reason::NoMechanism`] and the policy's reasons; [`Reason::Malformed`] where the credentials do not fit the mechanism.
@@ -62,24 +68,86 @@ impl Client {
         let name = MechanismName::parse(name);
         let known = self.mechanisms.iter().find(|mechanism| Some(mechanism.name) == name);
         let mechanism = known.ok_or(Failure::new(Reason::NoMechanism, "unknown mechanism"))?;
-        mechanism.admitted_by(&self.policy, channel)?;
-        self.check_credentials()?;
-        let (host, credentials, nonces) = (self.host.clone(), self.credentials.clone(), self.nonces.clone());
-        (mechanism.client)(ClientContext { host, credentials, nonces })
+        self.begin(mechanism, channel, ClientBinding::Unable)
     }
 
-    /// A peer written in C would read a string up to its NUL.
-    fn check_credentials(&self) -> Result<(), Failure> {
-        let Credentials { login, password, .. } = &self.credentials;
-        if login.is_empty() || self.credentials.names().chain([password.expose()]).any(|text| text.contains(&0)) {
-            return Err(Failure::malformed("credentials without a name or with a NUL"));
+    /// `unbound` is what to say where the mechanism does not bind.
+    fn begin(&self, mechanism: &Mechanism, channel: &Channel, unbound: ClientBinding) -> Result<Response, Failure> {
+        mechanism.admitted_by(&self.policy, channel)?;
+        self.credentials.check()?;
+        let binding = match (mechanism.binds, channel.bindings().first()) {
+            (Binds::Always, Some(binding)) => ClientBinding::By(binding.clone()),
+            _ => unbound,
+        };
+        let (host, credentials, nonces) = (self.host.clone(), self.credentials.clone(), self.nonces.clone());
+        (mechanism.client)(ClientContext { host, credentials, nonces, policy: self.policy.clone(), binding })
+    }
+
+    /// Whether the credentials hold what `mechanism` proves its client with.
+    fn can_prove(&self, mechanism: &Mechanism) -> bool {
+        match mechanism.proof {
+            Proof::Password => self.credentials.password().is_ok(),
+            Proof::Token => self.credentials.token().is_ok(),
+            Proof::Channel => self.credentials.are_external(),
+            Proof::Nothing => self.credentials.trace().is_ok(),
         }
-        Ok(())
     }
 
     #[cfg(test)]
     pub(crate) fn with_recorded_nonce(self, nonce: &str) -> Self {
         Self { nonces: Nonces::recorded(nonce), ..self }
+    }
+}
+
+impl Choice<'_> {
+    /// What was chosen.
+    #[must_use]
+    pub fn name(&self) -> MechanismName {
+        self.mechanism().name
+    }
+
+    /// Begins the exchange.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] where the credentials hold what no peer would read.
+    pub fn begin(&self) -> Result<Response, Failure> {
+        let binding_offered = self.offered.iter().any(|name| name.as_str().ends_with("-PLUS"));
+        let unbound = match self.channel.bindings() {
+            [_, ..] if !binding_offered => ClientBinding::NotOffered,
+            _ => ClientBinding::Unable,
+        };
+        self.client.begin(self.mechanism(), self.channel, unbound)
+    }
+
+    /// The next best, after the server refused this one. It may be a weaker one: ask for what you need by the policy.
+    ///
+    /// # Errors
+    /// [`Reason::NoMechanism`] where there is none left.
+    pub fn next(self) -> Result<Self, Failure> {
+        Self { at: self.at + 1, ..self }.or_next()
+    }
+
+    /// This one if it will do, else the next that does.
+    fn or_next(self) -> Result<Self, Failure> {
+        let Self { client, channel, .. } = self;
+        let will_do = |mechanism: &Mechanism| {
+            self.offered.contains(&mechanism.name)
+                && mechanism.admitted_by(&client.policy, channel).is_ok()
+                && client.can_prove(mechanism)
+        };
+        let found = client.mechanisms[self.at..].iter().position(|mechanism| will_do(mechanism));
+        let found = found.ok_or(Failure::new(Reason::NoMechanism, "nothing offered will do"))?;
+        Ok(Self { at: self.at + found, ..self })
+    }
+
+    fn mechanism(&self) -> &'static Mechanism {
+        self.client.mechanisms[self.at]
+    }
+}
+
+impl fmt::Debug for Choice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Choice({})", self.name())
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Response {
     message: Option<Zeroizing<Vec<u8>>>,
     rest: Rest,
     end: End,
+    refusal: Option<Box<[u8]>>,
 }
 
 /// The server has let us in, and has proved itself where the mechanism has it do so.
@@ -35,6 +36,13 @@ impl Response {
     #[must_use]
     pub fn message(&self) -> Option<&[u8]> {
         self.message.as_ref().map(|message| message.as_slice())
+    }
+
+    /// Why the server does not like our token: a JSON document (RFC 7628 section 3.2.2), as the server wrote it. Send the
+    /// message all the same; a failure follows.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&[u8]> {
+        self.refusal.as_deref()
     }
 
     /// Carries on with a challenge, after base64.
@@ -68,13 +76,25 @@ impl Response {
     where
         F: FnOnce(&[u8]) -> Result<Self, Failure> + Send + 'static,
     {
-        Self { message: message.into().map(Zeroizing::new), rest: Box::new(rest), end: End::TooEarly }
+        Self { message: message.into().map(Zeroizing::new), rest: Box::new(rest), end: End::TooEarly, refusal: None }
+    }
+
+    /// The last message where all goes well; where it does not, the server tells why in a challenge, and `acknowledgment` is
+    /// awaited before it fails.
+    pub(crate) fn last_but_refused(message: Vec<u8>, acknowledgment: &'static [u8]) -> Self {
+        let rest = |refusal: &[u8]| {
+            let mut response =
+                Self::then(acknowledgment.to_vec(), |_| Err(Failure::malformed("challenge after a refusal")));
+            response.refusal = Some(refusal.into());
+            Ok(response)
+        };
+        Self { rest: Box::new(rest), ..Self::last(message) }
     }
 
     /// The last message: only success may follow.
     pub(crate) fn last(message: Vec<u8>) -> Self {
         let rest = |_: &[u8]| Err(Failure::malformed("challenge after the last message"));
-        Self { message: Some(Zeroizing::new(message)), rest: Box::new(rest), end: End::Allowed }
+        Self { message: Some(Zeroizing::new(message)), rest: Box::new(rest), end: End::Allowed, refusal: None }
     }
 }
 

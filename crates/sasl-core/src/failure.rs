@@ -21,6 +21,10 @@ pub enum Reason {
     Malformed,
     /// May not act as the identity it asked for. Tell the peer no more than of [`Self::BadCredentials`].
     NotAuthorized,
+    /// The exchange is not tied to the channel as it must be. Tell the peer no more than of [`Self::BadCredentials`].
+    ChannelBinding,
+    /// The client broke off.
+    Cancelled,
     /// No such mechanism here, or not on this channel.
     NoMechanism,
     /// The mechanism gives no layer as strong as the policy asks.
@@ -62,7 +66,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.reason {
-            Reason::BadCredentials | Reason::NotAuthorized => "authentication failed",
+            Reason::BadCredentials | Reason::NotAuthorized | Reason::ChannelBinding => "authentication failed",
+            Reason::Cancelled => "cancelled",
             Reason::Malformed => "malformed message",
             Reason::NoMechanism => "mechanism not available",
             Reason::TooWeak => "mechanism too weak",

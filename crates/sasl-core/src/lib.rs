@@ -20,8 +20,8 @@
 //!
 //! let channel = Channel::plain();
 //! let chosen = client.choose(&channel, ["PLAIN", "CRAM-MD5"])?;
-//! let response = client.start(&channel, chosen.as_str())?;
-//! let step = server.start(&channel, chosen.as_str(), response.message());
+//! let response = chosen.begin()?;
+//! let step = server.start(&channel, chosen.name().as_str(), response.message());
 //! let Reply::Continue(challenge) = step.answered_by(&users) else { panic!() };
 //! let response = response.challenge(challenge.message())?;
 //! let step = challenge.respond(response.message().unwrap_or_default());

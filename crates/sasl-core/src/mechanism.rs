@@ -1,7 +1,7 @@
 //! What makes a mechanism, and the rules that all mechanisms share.
 
 use crate::{
-    channel::Channel,
+    channel::{Channel, binding::ChannelBinding},
     client_step::Response,
     credentials::Credentials,
     failure::{Failure, Reason},
@@ -10,7 +10,7 @@ use crate::{
     identity::{Identity, Login, Realm},
     name::MechanismName,
     nonce::Nonces,
-    policy::{Policy, Proxy},
+    policy::{Binding, Policy, Proxy},
     step::Step,
 };
 use std::{fmt, sync::Arc};
@@ -26,6 +26,12 @@ pub struct Mechanism {
     pub max_ssf: u32,
     /// Who sends the first message.
     pub first: First,
+    /// What the client proves itself with.
+    pub proof: Proof,
+    /// Whether the client can ask to act as another.
+    pub authzid: Authzid,
+    /// Whether it ties the exchange to the channel.
+    pub binds: Binds,
     /// The server's half, from the first message on.
     pub(crate) server: ServerHalf,
     /// The client's half.
@@ -53,6 +59,42 @@ pub enum First {
     Either,
 }
 
+/// What a client proves itself with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// A password, or something derived from it.
+    Password,
+    /// A bearer token.
+    Token,
+    /// What lies below: see [`Channel::with_external`].
+    Channel,
+    /// Nothing: nobody in particular.
+    Nothing,
+}
+
+/// Whether a mechanism carries an authorization identity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Authzid {
+    /// It does.
+    Carried,
+    /// It does not: the client acts as itself.
+    Absent,
+}
+
+/// Whether a mechanism ties the exchange to the channel (RFC 5056).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Binds {
+    /// It cannot.
+    Never,
+    /// It does where the client says so.
+    Possibly,
+    /// It does, always: `-PLUS`.
+    Always,
+}
+
 /// What the exchanges of one server share.
 pub(crate) struct Settings {
     pub(crate) host: Host,
@@ -61,6 +103,14 @@ pub(crate) struct Settings {
     pub(crate) digest_realms: Vec<Realm>,
     pub(crate) success_data: SuccessData,
     pub(crate) nonces: Nonces,
+    pub(crate) oauth: OauthHints,
+}
+
+/// What an OAuth client is told when its token does not do (RFC 7628 section 3.2.2).
+#[derive(Default)]
+pub(crate) struct OauthHints {
+    pub(crate) scope: Option<Box<str>>,
+    pub(crate) openid_configuration: Option<Box<str>>,
 }
 
 /// Whether the protocol can carry the server's last message along with its success (RFC 4422 section 3.6).
@@ -77,6 +127,17 @@ pub enum SuccessData {
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
     pub(crate) mechanism: MechanismName,
+    pub(crate) channel: Channel,
+    /// Whether the client could have tied this exchange to the channel: `-PLUS` was offered.
+    #[expect(dead_code, reason = "SCRAM will ask")]
+    pub(crate) binding: BindingOffer,
+}
+
+/// Whether `-PLUS` was offered.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum BindingOffer {
+    Made,
+    NotMade,
 }
 
 /// What an exchange of a client may know.
@@ -84,15 +145,43 @@ pub(crate) struct ClientContext {
     pub(crate) host: Host,
     pub(crate) credentials: Credentials,
     pub(crate) nonces: Nonces,
+    #[expect(dead_code, reason = "layers will ask")]
+    pub(crate) policy: Policy,
+    #[expect(dead_code, reason = "SCRAM will ask")]
+    pub(crate) binding: ClientBinding,
+}
+
+/// What a client can say about tying an exchange to the channel (RFC 5802 section 6).
+#[derive(Clone)]
+pub(crate) enum ClientBinding {
+    /// `n`: it cannot.
+    Unable,
+    /// `y`: it could, but the server did not offer to.
+    NotOffered,
+    /// `p`: it does, by this.
+    #[expect(dead_code, reason = "SCRAM will ask")]
+    By(ChannelBinding),
 }
 
 impl Mechanism {
     /// Whether `policy` lets it be offered, chosen and started on `channel`: one test for all three.
     ///
     /// # Errors
-    /// As [`Policy::admit`].
+    /// [`Reason::NoMechanism`] where the channel, the proxying or the channel binding that the policy asks for rules it out; else
+    /// as [`Policy::admit`].
     pub fn admitted_by(&self, policy: &Policy, channel: &Channel) -> Result<(), Failure> {
-        policy.admit(self.guarantees, self.max_ssf, channel)
+        let lacks = |cause| Err(Failure::new(Reason::NoMechanism, cause));
+        match self {
+            Self { proof: Proof::Channel, .. } if channel.external().is_none() => lacks("nobody known by the channel"),
+            Self { binds: Binds::Always, .. } if channel.bindings().is_empty() => lacks("nothing to bind to"),
+            Self { binds: Binds::Never | Binds::Possibly, .. } if policy.channel_binding() == Binding::Required => {
+                lacks("the policy asks for a channel binding")
+            }
+            Self { authzid: Authzid::Absent, .. } if policy.proxy() == Proxy::Required => {
+                lacks("the policy asks for an authorization identity")
+            }
+            _ => policy.admit(self.guarantees, self.max_ssf, channel),
+        }
     }
 }
 

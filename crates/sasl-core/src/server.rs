@@ -5,10 +5,10 @@ use crate::{
     failure::{Failure, Reason},
     host::Host,
     identity::Realm,
-    mechanism::{Context, First, Mechanism, Settings, SuccessData},
+    mechanism::{BindingOffer, Binds, Context, First, Mechanism, OauthHints, Settings, SuccessData},
     name::MechanismName,
     nonce::Nonces,
-    policy::Policy,
+    policy::{Binding, Policy},
     step::{MAX_RESPONSE, Step},
 };
 use std::{fmt, sync::Arc};
@@ -36,6 +36,7 @@ impl Server {
             digest_realms: Vec::new(),
             success_data: SuccessData::AsChallenge,
             nonces: Nonces::from_system(),
+            oauth: OauthHints::default(),
         };
         ServerBuilder { mechanisms: mechanisms.to_vec(), settings }
     }
@@ -56,17 +57,38 @@ impl Server {
     }
 
     fn try_start(&self, channel: &Channel, name: &str, initial: Option<&[u8]>) -> Result<Step, Failure> {
-        let mechanism = self.find(name)?;
+        let mechanism = self.begun_as(self.find(name)?);
         mechanism.admitted_by(&self.settings.policy, channel)?;
         if initial.is_some_and(|initial| initial.len() > MAX_RESPONSE) {
             return Err(Failure::malformed("initial response too long"));
         }
-        let context = Arc::new(Context { settings: Arc::clone(&self.settings), mechanism: mechanism.name });
+        let context = Arc::new(Context {
+            settings: Arc::clone(&self.settings),
+            mechanism: mechanism.name,
+            channel: channel.clone(),
+            binding: self.binding_offer(channel),
+        });
         let begin = mechanism.server;
         match (mechanism.first, initial) {
             (First::Client, None) => Ok(Step::challenge("", move |response| begin(context, Some(response)))),
             (First::Server, Some(_)) => Err(Failure::malformed("initial response where the server speaks first")),
             (First::Client | First::Server | First::Either, initial) => begin(context, initial),
+        }
+    }
+
+    /// libsasl2's client binds an exchange under the name without `-PLUS`: where it must be bound, it is begun as if the name had it.
+    fn begun_as(&self, mechanism: &'static Mechanism) -> &'static Mechanism {
+        if mechanism.binds != Binds::Possibly || self.settings.policy.channel_binding() == Binding::Optional {
+            return mechanism;
+        }
+        self.find(&format!("{}-PLUS", mechanism.name)).unwrap_or(mechanism)
+    }
+
+    fn binding_offer(&self, channel: &Channel) -> BindingOffer {
+        let always = |mechanism: &&'static Mechanism| mechanism.binds == Binds::Always;
+        match !channel.bindings().is_empty() && self.mechanisms.iter().any(always) {
+            true => BindingOffer::Made,
+            false => BindingOffer::NotMade,
         }
     }
 
@@ -116,6 +138,15 @@ impl ServerBuilder {
     #[must_use]
     pub fn success_data(mut self, success_data: SuccessData) -> Self {
         self.settings.success_data = success_data;
+        self
+    }
+
+    /// What OAUTHBEARER and XOAUTH2 tell a client whose token does not do: the scope that one needs, and where the OpenID
+    /// provider's configuration is (RFC 7628 section 3.2.2).
+    #[must_use]
+    pub fn oauth_hints(mut self, scope: Option<&str>, openid_configuration: Option<&str>) -> Self {
+        let (scope, openid_configuration) = (scope.map(Into::into), openid_configuration.map(Into::into));
+        self.settings.oauth = OauthHints { scope, openid_configuration };
         self
     }
 

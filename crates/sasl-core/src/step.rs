@@ -43,6 +43,8 @@ pub enum Ask {
     Verifier(AskVerifier),
     /// May this user act as that one?
     Proxy(AskProxy),
+    /// Whose is this token?
+    Token(AskToken),
 }
 
 /// An answer to a yes-or-no question; the third value is not a no.
@@ -55,6 +57,28 @@ pub enum Verdict {
     Reject,
     /// We cannot tell now.
     Defer,
+}
+
+/// An answer to "Whose is this token?".
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum TokenVerdict {
+    /// This user's. The token decides; what the client claims does not.
+    Accept(Login),
+    /// It is no good.
+    Reject(TokenError),
+    /// We cannot tell now.
+    Defer,
+}
+
+/// Why a token is no good (RFC 6750 section 3.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Expired, revoked, forged, for somebody else, or in any other way invalid.
+    InvalidToken,
+    /// Valid, but not for this service.
+    InsufficientScope,
 }
 
 /// The longest response taken from a peer, in bytes before base64.
@@ -71,6 +95,7 @@ pub struct Challenge {
 pub struct Success {
     identity: Identity,
     data: Option<Vec<u8>>,
+    trace: Option<Box<str>>,
 }
 
 /// "Is this the user's password?"
@@ -92,6 +117,13 @@ pub struct AskProxy {
     login: Login,
     acts_as: Login,
     rest: Rest<Verdict>,
+}
+
+/// "Whose is this token?"
+pub struct AskToken {
+    claimed: Option<Login>,
+    token: Secret,
+    rest: Rest<TokenVerdict>,
 }
 
 /// The rest of an exchange, waiting for a response.
@@ -127,6 +159,13 @@ impl Success {
     #[must_use]
     pub fn data(&self) -> Option<&[u8]> {
         self.data.as_deref()
+    }
+
+    /// What an anonymous client says of itself (RFC 4505), to be logged and not to be trusted: at most 255 characters,
+    /// any of them but NUL.
+    #[must_use]
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 }
 
@@ -202,6 +241,25 @@ impl AskProxy {
     }
 }
 
+impl AskToken {
+    /// Who the client says it is, where it says so. Not proved: the token's own user counts.
+    #[must_use]
+    pub fn claimed(&self) -> Option<&Login> {
+        self.claimed.as_ref()
+    }
+
+    /// The token.
+    #[must_use]
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Carries on with your verdict.
+    pub fn answer(self, verdict: TokenVerdict) -> Step {
+        run(self.rest, verdict)
+    }
+}
+
 /// How mechanisms make steps. Each takes the rest of the exchange as a closure.
 impl Step {
     pub(crate) fn challenge<F>(message: impl Into<Vec<u8>>, rest: F) -> Self
@@ -232,8 +290,23 @@ impl Step {
         Self::Ask(Ask::Proxy(AskProxy { login, acts_as, rest: Box::new(rest) }))
     }
 
+    pub(crate) fn ask_token<F>(claimed: Option<Login>, token: Secret, rest: F) -> Self
+    where
+        F: FnOnce(TokenVerdict) -> Result<Self, Failure> + Send + 'static,
+    {
+        Self::Ask(Ask::Token(AskToken { claimed, token, rest: Box::new(rest) }))
+    }
+
     pub(crate) fn done(identity: Identity, data: Option<Vec<u8>>) -> Self {
-        Self::Reply(Reply::Done(Success { identity, data }))
+        Self::Reply(Reply::Done(Success { identity, data, trace: None }))
+    }
+
+    /// Adds what an anonymous client said of itself.
+    pub(crate) fn tracing(mut self, trace: String) -> Self {
+        if let Self::Reply(Reply::Done(success)) = &mut self {
+            success.trace = Some(trace.into());
+        }
+        self
     }
 }
 
@@ -267,4 +340,4 @@ macro_rules! debug_by_name {
         }
     )*};
 }
-debug_by_name!(Challenge, AskPassword, AskVerifier, AskProxy);
+debug_by_name!(Challenge, AskPassword, AskVerifier, AskProxy, AskToken);

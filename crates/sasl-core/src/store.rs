@@ -2,7 +2,8 @@
 
 use crate::{
     identity::Login,
-    step::{Ask, Reply, Step, Verdict},
+    secret::Secret,
+    step::{Ask, Reply, Step, TokenError, TokenVerdict, Verdict},
     verifier::{Scheme, Verifier, Verifiers},
 };
 use std::collections::HashMap;
@@ -21,6 +22,11 @@ pub trait Store {
     /// [`Unavailable`] where nobody can tell now.
     fn verifier(&self, login: &Login, scheme: Scheme) -> Result<Option<Verifier>, Unavailable> {
         Ok(self.verifiers(login)?.and_then(|verifiers| verifiers.of(scheme).cloned()))
+    }
+
+    /// Whose `token` is, which came with a claim or without one. By default, nobody's.
+    fn owner(&self, _token: &Secret, _claimed: Option<&Login>) -> TokenVerdict {
+        TokenVerdict::Reject(TokenError::InvalidToken)
     }
 
     /// Whether `login` may act as `other`. By default, never.
@@ -57,6 +63,10 @@ fn answer<S: Store + ?Sized>(ask: Ask, store: &S) -> Result<Step, Ask> {
             Ok(found) => Ok(ask.answer(found)),
             Err(Unavailable) => Err(Ask::Verifier(ask)),
         },
+        Ask::Token(ask) => {
+            let verdict = store.owner(ask.token(), ask.claimed());
+            Ok(ask.answer(verdict))
+        }
         Ask::Proxy(ask) => {
             let verdict = store.may_act_as(ask.login(), ask.acts_as());
             Ok(ask.answer(verdict))

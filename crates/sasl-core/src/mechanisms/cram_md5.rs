@@ -6,7 +6,7 @@ use crate::{
     guarantees::Guarantees,
     hex,
     identity::Login,
-    mechanism::{ClientContext, Context, First, Mechanism},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
     name::MechanismName,
     nonce::Notation,
     step::Step,
@@ -23,6 +23,9 @@ pub static CRAM_MD5: Mechanism = Mechanism {
     guarantees: Guarantees::NO_PLAINTEXT.and(Guarantees::NO_ANONYMOUS),
     max_ssf: 0,
     first: First::Server,
+    proof: Proof::Password,
+    authzid: Authzid::Absent,
+    binds: Binds::Never,
     server,
     client,
 };
@@ -67,7 +70,7 @@ fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, 
         if challenge.is_empty() || challenge.len() > MAX_CHALLENGE || challenge.contains(&0) {
             return Err(Failure::malformed("challenge empty, too long or with a NUL"));
         }
-        let mac = <Hmac<Md5> as KeyInit>::new_from_slice(credentials.password.expose());
+        let mac = <Hmac<Md5> as KeyInit>::new_from_slice(credentials.password()?.expose());
         let mac = mac.expect("HMAC takes a key of any length").chain_update(challenge);
         let digest = hex::encode(mac.finalize().into_bytes().into());
         Ok(Response::last([&credentials.login, &b" "[..], &digest].concat()))

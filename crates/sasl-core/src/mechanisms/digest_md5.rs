@@ -10,7 +10,7 @@ pub(crate) use directives::Directives;
 
 use crate::{
     guarantees::Guarantees,
-    mechanism::{First, Mechanism},
+    mechanism::{Authzid, Binds, First, Mechanism, Proof},
     name::MechanismName,
 };
 
@@ -20,6 +20,9 @@ pub static DIGEST_MD5: Mechanism = Mechanism {
     guarantees: Guarantees::NO_PLAINTEXT.and(Guarantees::NO_ANONYMOUS).and(Guarantees::MUTUAL_AUTH),
     max_ssf: 0,
     first: First::Either,
+    proof: Proof::Password,
+    authzid: Authzid::Carried,
+    binds: Binds::Never,
     server: server::challenge,
     client: client::begin,
 };

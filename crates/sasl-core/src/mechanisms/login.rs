@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::MAX_NAME,
-    mechanism::{ClientContext, Context, First, MAX_PASSWORD, Mechanism},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, MAX_PASSWORD, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
     step::Step,
@@ -18,6 +18,9 @@ pub static LOGIN: Mechanism = Mechanism {
     guarantees: Guarantees::NO_ANONYMOUS.and(Guarantees::PASS_CREDENTIALS),
     max_ssf: 0,
     first: First::Either,
+    proof: Proof::Password,
+    authzid: Authzid::Absent,
+    binds: Binds::Never,
     server,
     client,
 };
@@ -58,6 +61,6 @@ fn field(text: &[u8], longest: usize) -> Result<&[u8], Failure> {
 fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
     Ok(Response::then(None, move |_| {
         let name = credentials.login.to_vec();
-        Ok(Response::then(name, move |_| Ok(Response::last(credentials.password.expose().to_vec()))))
+        Ok(Response::then(name, move |_| Ok(Response::last(credentials.password()?.expose().to_vec()))))
     }))
 }

@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{ClientContext, Context, First, MAX_PASSWORD, Mechanism},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, MAX_PASSWORD, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
     step::Step,
@@ -20,6 +20,9 @@ pub static PLAIN: Mechanism = Mechanism {
     guarantees: Guarantees::NO_ANONYMOUS.and(Guarantees::PASS_CREDENTIALS),
     max_ssf: 0,
     first: First::Client,
+    proof: Proof::Password,
+    authzid: Authzid::Carried,
+    binds: Binds::Never,
     server,
     client,
 };
@@ -56,5 +59,5 @@ impl Message {
 
 fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
     let acts_as = credentials.acts_as.as_deref().unwrap_or_default();
-    Ok(Response::last([acts_as, &credentials.login, credentials.password.expose()].join(&0)))
+    Ok(Response::last([acts_as, &credentials.login, credentials.password()?.expose()].join(&0)))
 }

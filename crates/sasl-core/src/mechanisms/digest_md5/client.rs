@@ -62,7 +62,7 @@ impl Challenge {
 }
 
 fn respond(context: &ClientContext, challenge: &Challenge) -> Result<Response, Failure> {
-    let ClientContext { host, credentials, nonces } = context;
+    let ClientContext { host, credentials, nonces, .. } = context;
     let realm = challenge.choose_realm(credentials);
     let (cnonce, digest_uri) = (nonces.next(Notation::Client)?, uri(host));
     let hashed = Hashed {
@@ -72,7 +72,7 @@ fn respond(context: &ClientContext, challenge: &Challenge) -> Result<Response, F
         qop: b"auth",
         digest_uri: digest_uri.as_bytes(),
     };
-    let ha1 = reading_of_the_rfc(&credentials.login, realm.unwrap_or_default(), credentials.password.expose());
+    let ha1 = reading_of_the_rfc(&credentials.login, realm.unwrap_or_default(), credentials.password()?.expose());
     let key = hashed.session_key(&ha1, credentials.acts_as.as_deref());
     let message = write(context, challenge, realm, (&hashed, &key));
     let rspauth = hashed.rspauth(&key);
