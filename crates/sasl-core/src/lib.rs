@@ -49,6 +49,7 @@ pub mod mechanisms;
 pub mod name;
 mod nonce;
 pub mod policy;
+pub mod prepare;
 pub mod random;
 pub mod secret;
 pub mod server;

@@ -19,6 +19,7 @@ use crate::{
     hex,
     host::Host,
     policy::{Binding, Policy, Proxy},
+    prepare::{self, Prepared},
     secret::Secret,
     server::Server,
     verifier::{
@@ -237,6 +238,25 @@ fn xtext_as_rfc_3461_has_it() {
         assert_eq!(xtext::decode(text.as_bytes()), octets(row, "plain_b64"), "{text}");
     }
     assert_eq!(AuthParam::parse(b"+00"), None, "a NUL is no part of a mailbox");
+}
+
+/// Rows of `saslprep` come from libidn, those of `precis` show SASLprep beside its successor. libidn says what is left
+/// also where that is nothing; for us it is no result (RFC 5802 section 2.2).
+#[test]
+fn saslprep_as_libidn_has_it() {
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(ToString::to_string);
+    let ours = |prepared: Option<Prepared<'_>>| prepared.map(|it| String::from_utf8(it.expose().to_vec()).unwrap());
+    let [saslprep, precis] = ["saslprep", "precis"].map(|section| VECTORS[section].as_array().unwrap());
+    for row in saslprep {
+        let input = row["input"].as_str().unwrap().as_bytes();
+        assert_eq!(ours(prepare::stored(input)), text(&row["stored"]), "{row}");
+        assert_eq!(ours(prepare::query(input)), text(&row["query"]), "{row}");
+    }
+    for row in precis {
+        let input = row["input"].as_str().unwrap().as_bytes();
+        assert_eq!(ours(prepare::query(input)), text(&row["SASLprep_query"]), "{row}");
+    }
+    assert_eq!((saslprep.len(), precis.len()), (27, 18));
 }
 
 #[test]
