@@ -44,6 +44,7 @@ pub mod guarantees;
 mod hex;
 pub mod host;
 pub mod identity;
+pub mod layer;
 pub mod mechanism;
 pub mod mechanisms;
 pub mod name;

@@ -4,6 +4,7 @@
 //! `expect` says ours.
 
 mod client;
+mod layer;
 mod server;
 
 use crate::{

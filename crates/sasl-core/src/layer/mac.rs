@@ -1,0 +1,125 @@
+//! HMAC-MD5 (RFC 2104) over a packet's number and message, cut to ten octets (RFC 2831 section 2.3).
+
+use super::md5::{BLOCK, START, State, compress};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// The octets that are left of the hash.
+pub(super) const TAG: usize = 10;
+
+/// A MAC.
+pub(super) type Tag = [u8; TAG];
+
+/// The octets of a message that share the first block with the number.
+pub(super) const HEAD: usize = BLOCK - 4;
+
+/// What the key is combined with (RFC 2104 section 2).
+const IPAD: u8 = 0x36;
+const OPAD: u8 = 0x5c;
+
+/// Both hashes of HMAC, stopped after their first block, which is the key's: it is hashed once, not with each packet.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(super) struct Mac {
+    inner: State,
+    outer: State,
+}
+
+impl Mac {
+    pub(super) fn new(key: &[u8; 16]) -> Self {
+        Self { inner: keyed(key, IPAD), outer: keyed(key, OPAD) }
+    }
+
+    /// The MAC of a packet.
+    pub(super) fn of(&self, number: u32, message: &[u8]) -> Tag {
+        let Some((head, rest)) = message.split_first_chunk() else {
+            let mut numbered = [0; BLOCK];
+            numbered[..4].copy_from_slice(&number.to_be_bytes());
+            numbered[4..][..message.len()].copy_from_slice(message);
+            return self.finish(&self.inner, &numbered[..4 + message.len()], message.len());
+        };
+        let mut state = self.begin();
+        compress(&mut state, &first_block(number, head));
+        let (blocks, rest) = rest.as_chunks();
+        blocks.iter().for_each(|block| compress(&mut state, block));
+        self.finish(&state, rest, message.len())
+    }
+
+    /// The inner hash, for who takes the blocks of a message himself, first of all the [`first_block`].
+    pub(super) fn begin(&self) -> Zeroizing<State> {
+        Zeroizing::new(self.inner)
+    }
+
+    /// The MAC of a message that long, of which `rest` is no whole block.
+    pub(super) fn finish(&self, inner: &State, rest: &[u8], length: usize) -> Tag {
+        let inner = octets(last_blocks(inner, rest, 4 + length));
+        let outer = octets(last_blocks(&self.outer, &inner, inner.len()));
+        *outer.first_chunk().expect("ten of sixteen octets")
+    }
+}
+
+/// The number and the message's first octets.
+pub(super) fn first_block(number: u32, head: &[u8; HEAD]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    block[..4].copy_from_slice(&number.to_be_bytes());
+    block[4..].copy_from_slice(head);
+    block
+}
+
+fn keyed(key: &[u8; 16], pad: u8) -> State {
+    let mut block = Zeroizing::new([pad; BLOCK]);
+    block.iter_mut().zip(key).for_each(|(octet, key)| *octet ^= key);
+    let mut state = START;
+    compress(&mut state, &block);
+    state
+}
+
+/// The end of a hash: the rest, a one, zeros, and the length in bits at the end of a block (RFC 1321 sections 3.1 and
+/// 3.2). `length` is without the key's block.
+fn last_blocks(state: &State, rest: &[u8], length: usize) -> State {
+    let mut last = [0; 2 * BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    last[rest.len()] = 0x80;
+    let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
+    last[end - 8..end].copy_from_slice(&(8 * (BLOCK + length) as u64).to_le_bytes());
+    let mut state = *state;
+    last[..end].as_chunks().0.iter().for_each(|block| compress(&mut state, block));
+    state
+}
+
+fn octets(words: State) -> [u8; 16] {
+    let mut octets = [0; 16];
+    octets.as_chunks_mut().0.iter_mut().zip(words).for_each(|(octets, word)| *octets = word.to_le_bytes());
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hmac::{Hmac, KeyInit, Mac as _};
+    use md5::Md5;
+    use proptest::prelude::*;
+
+    fn hmac(key: &[u8; 16], number: u32, message: &[u8]) -> Vec<u8> {
+        let hmac = Hmac::<Md5>::new_from_slice(key).unwrap().chain_update(number.to_be_bytes());
+        hmac.chain_update(message).finalize().into_bytes()[..10].to_vec()
+    }
+
+    #[test]
+    fn the_same_as_another_implementation_at_every_length_around_a_block() {
+        let message: Vec<u8> = (0..=255).collect();
+        for length in 0..message.len() {
+            let message = &message[..length];
+            assert_eq!(Mac::new(b"0123456789abcdef").of(7, message)[..], hmac(b"0123456789abcdef", 7, message));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_as_another_implementation(
+            key: [u8; 16],
+            number: u32,
+            message in prop::collection::vec(any::<u8>(), 0..2000),
+        ) {
+            prop_assert_eq!(Mac::new(&key).of(number, &message).to_vec(), hmac(&key, number, &message));
+        }
+    }
+}
