@@ -11,7 +11,7 @@ use crate::{
     nonce::Nonces,
     policy::Policy,
 };
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 /// One per account and server.
 pub struct Client {
@@ -20,7 +20,12 @@ pub struct Client {
     host: Host,
     credentials: Credentials,
     nonces: Nonces,
+    iterations: RangeInclusive<u32>,
 }
+
+/// The rounds of PBKDF2 that a SCRAM client agrees to, unless told otherwise: fewer would help whoever plays the server to guess
+/// the password, more to keep us busy.
+pub const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
 /// The mechanism that a client chose from what a server offers.
 #[must_use = "the server waits for it"]
@@ -37,13 +42,19 @@ impl Client {
     #[must_use]
     pub fn new(mechanisms: &[&'static Mechanism], host: Host, credentials: Credentials) -> Self {
         let (mechanisms, nonces) = (mechanisms.to_vec(), Nonces::from_system());
-        Self { mechanisms, policy: Policy::default(), host, credentials, nonces }
+        Self { mechanisms, policy: Policy::default(), host, credentials, nonces, iterations: ITERATIONS }
     }
 
     /// Puts `policy` in place of the default one.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// Agrees to so many rounds of PBKDF2 in SCRAM, in place of [`ITERATIONS`].
+    #[must_use]
+    pub fn with_iterations(self, iterations: RangeInclusive<u32>) -> Self {
+        Self { iterations, ..self }
     }
 
     /// The first of our mechanisms that the server offers, that the policy admits on `channel` and that the credentials fit.
@@ -72,15 +83,28 @@ impl Client {
     }
 
     /// `unbound` is what to say where the mechanism does not bind.
-    fn begin(&self, mechanism: &Mechanism, channel: &Channel, unbound: ClientBinding) -> Result<Response, Failure> {
+    fn begin(
+        &self,
+        mechanism: &'static Mechanism,
+        channel: &Channel,
+        unbound: ClientBinding,
+    ) -> Result<Response, Failure> {
         mechanism.admitted_by(&self.policy, channel)?;
         self.credentials.check()?;
         let binding = match (mechanism.binds, channel.bindings().first()) {
             (Binds::Always, Some(binding)) => ClientBinding::By(binding.clone()),
             _ => unbound,
         };
-        let (host, credentials, nonces) = (self.host.clone(), self.credentials.clone(), self.nonces.clone());
-        (mechanism.client)(ClientContext { host, credentials, nonces, policy: self.policy.clone(), binding })
+        (mechanism.client)(ClientContext {
+            mechanism,
+            channel: channel.clone(),
+            host: self.host.clone(),
+            credentials: self.credentials.clone(),
+            nonces: self.nonces.clone(),
+            policy: self.policy.clone(),
+            binding,
+            iterations: self.iterations.clone(),
+        })
     }
 
     /// Whether the credentials hold what `mechanism` proves its client with.

@@ -1,6 +1,10 @@
 //! What a client does next.
 
-use crate::failure::{Failure, Reason};
+use crate::{
+    channel::Channel,
+    failure::{Failure, Reason},
+    layer::Layer,
+};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -14,12 +18,22 @@ pub struct Response {
     rest: Rest,
     end: End,
     refusal: Option<Box<[u8]>>,
+    established: Established,
 }
 
 /// The server has let us in, and has proved itself where the mechanism has it do so.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Established {}
+pub struct Established {
+    layer: Option<Box<Layer>>,
+    resumption: Option<Resumption>,
+}
+
+/// What it takes to authenticate again to the same server with one message, by DIGEST-MD5 (RFC 2831 section 2.2). Many servers
+/// do not know how, and some fail: it is for those that are known to. Holds the credentials.
+pub struct Resumption(Begin);
+
+type Begin = Box<dyn FnOnce(&Channel) -> Result<Response, Failure> + Send>;
 
 type Rest = Box<dyn FnOnce(&[u8]) -> Result<Response, Failure> + Send>;
 
@@ -28,6 +42,41 @@ type Rest = Box<dyn FnOnce(&[u8]) -> Result<Response, Failure> + Send>;
 enum End {
     Allowed,
     TooEarly,
+}
+
+impl Established {
+    /// What protects the connection from now on, where that was agreed. It begins behind the server's success, in both
+    /// directions, and both sides forget what they knew of each other.
+    #[must_use]
+    pub fn into_layer(self) -> Option<Layer> {
+        self.layer.map(|layer| *layer)
+    }
+
+    /// Takes out what makes the next exchange quicker, where the mechanism has something.
+    pub fn take_resumption(&mut self) -> Option<Resumption> {
+        self.resumption.take()
+    }
+}
+
+impl Resumption {
+    pub(crate) fn new(begin: impl FnOnce(&Channel) -> Result<Response, Failure> + Send + 'static) -> Self {
+        Self(Box::new(begin))
+    }
+
+    /// Begins the next exchange, over another `channel`. A server that does not remember us sends a challenge, and all goes on
+    /// as in any other.
+    ///
+    /// # Errors
+    /// The policy's reasons, where the channel is weaker than the last.
+    pub fn begin(self, channel: &Channel) -> Result<Response, Failure> {
+        (self.0)(channel)
+    }
+}
+
+impl fmt::Debug for Resumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resumption(..)")
+    }
 }
 
 impl Response {
@@ -64,7 +113,7 @@ impl Response {
     pub fn succeeded(self, data: Option<&[u8]>) -> Result<Established, Failure> {
         match (data, self.end) {
             (Some(data), _) => self.challenge(data)?.succeeded(None),
-            (None, End::Allowed) => Ok(Established {}),
+            (None, End::Allowed) => Ok(self.established),
             (None, End::TooEarly) => {
                 Err(Failure::new(Reason::ServerNotAuthenticated, "success before the server proved itself"))
             }
@@ -76,7 +125,18 @@ impl Response {
     where
         F: FnOnce(&[u8]) -> Result<Self, Failure> + Send + 'static,
     {
-        Self { message: message.into().map(Zeroizing::new), rest: Box::new(rest), end: End::TooEarly, refusal: None }
+        Self {
+            message: message.into().map(Zeroizing::new),
+            rest: Box::new(rest),
+            end: End::TooEarly,
+            refusal: None,
+            established: Established::default(),
+        }
+    }
+
+    /// Adds what its success is worth.
+    pub(crate) fn gaining(self, layer: Option<Layer>, resumption: Option<Resumption>) -> Self {
+        Self { established: Established { layer: layer.map(Box::new), resumption }, ..self }
     }
 
     /// The last message where all goes well; where it does not, the server tells why in a challenge, and `acknowledgment` is
@@ -94,7 +154,13 @@ impl Response {
     /// The last message: only success may follow.
     pub(crate) fn last(message: Vec<u8>) -> Self {
         let rest = |_: &[u8]| Err(Failure::malformed("challenge after the last message"));
-        Self { message: Some(Zeroizing::new(message)), rest: Box::new(rest), end: End::Allowed, refusal: None }
+        Self {
+            message: Some(Zeroizing::new(message)),
+            rest: Box::new(rest),
+            end: End::Allowed,
+            refusal: None,
+            established: Established::default(),
+        }
     }
 }
 

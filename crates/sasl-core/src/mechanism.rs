@@ -4,16 +4,19 @@ use crate::{
     channel::{Channel, binding::ChannelBinding},
     client_step::Response,
     credentials::Credentials,
+    decoys::Decoys,
     failure::{Failure, Reason},
     guarantees::Guarantees,
     host::Host,
     identity::{Identity, Login, Realm},
+    layer::Layer,
     name::MechanismName,
     nonce::Nonces,
     policy::{Binding, Policy, Proxy},
+    reauth::Reauth,
     step::Step,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 /// A mechanism as the catalogue lists it. Made of functions, so that one not listed is not linked.
 #[non_exhaustive]
@@ -104,6 +107,8 @@ pub(crate) struct Settings {
     pub(crate) success_data: SuccessData,
     pub(crate) nonces: Nonces,
     pub(crate) oauth: OauthHints,
+    pub(crate) decoys: Decoys,
+    pub(crate) reauth: Option<Arc<Reauth>>,
 }
 
 /// What an OAuth client is told when its token does not do (RFC 7628 section 3.2.2).
@@ -111,6 +116,13 @@ pub(crate) struct Settings {
 pub(crate) struct OauthHints {
     pub(crate) scope: Option<Box<str>>,
     pub(crate) openid_configuration: Option<Box<str>>,
+}
+
+/// What a server still has for the client when it succeeds.
+#[derive(Default)]
+pub(crate) struct Ending {
+    pub(crate) data: Option<Vec<u8>>,
+    pub(crate) layer: Option<Box<Layer>>,
 }
 
 /// Whether the protocol can carry the server's last message along with its success (RFC 4422 section 3.6).
@@ -129,7 +141,6 @@ pub(crate) struct Context {
     pub(crate) mechanism: MechanismName,
     pub(crate) channel: Channel,
     /// Whether the client could have tied this exchange to the channel: `-PLUS` was offered.
-    #[expect(dead_code, reason = "SCRAM will ask")]
     pub(crate) binding: BindingOffer,
 }
 
@@ -142,13 +153,14 @@ pub(crate) enum BindingOffer {
 
 /// What an exchange of a client may know.
 pub(crate) struct ClientContext {
+    pub(crate) mechanism: &'static Mechanism,
+    pub(crate) channel: Channel,
     pub(crate) host: Host,
     pub(crate) credentials: Credentials,
     pub(crate) nonces: Nonces,
-    #[expect(dead_code, reason = "layers will ask")]
     pub(crate) policy: Policy,
-    #[expect(dead_code, reason = "SCRAM will ask")]
     pub(crate) binding: ClientBinding,
+    pub(crate) iterations: RangeInclusive<u32>,
 }
 
 /// What a client can say about tying an exchange to the channel (RFC 5802 section 6).
@@ -159,7 +171,6 @@ pub(crate) enum ClientBinding {
     /// `y`: it could, but the server did not offer to.
     NotOffered,
     /// `p`: it does, by this.
-    #[expect(dead_code, reason = "SCRAM will ask")]
     By(ChannelBinding),
 }
 
@@ -194,36 +205,36 @@ impl Context {
     /// The last move of every mechanism: `login` is proved; may they act as `wanted`? Not before the proof: an
     /// answer would tell a stranger who may act as whom.
     ///
-    /// Where the protocol cannot carry `data` with a success, it goes as a challenge first, and an empty response
+    /// Where the protocol cannot carry data with a success, it goes as a challenge first, and an empty response
     /// is awaited (RFC 4422 section 3.6). No mechanism need know.
     pub(crate) fn finish(
         self: Arc<Self>,
         login: Login,
         wanted: Option<Login>,
-        data: Option<Vec<u8>>,
+        ending: Ending,
     ) -> Result<Step, Failure> {
         let Some(wanted) = wanted.filter(|wanted| *wanted != login) else {
-            return Ok(self.succeed(login.clone(), login, data));
+            return Ok(self.succeed(login.clone(), login, ending));
         };
         if self.settings.policy.proxy() == Proxy::Forbid {
             return Err(Failure::new(Reason::NotAuthorized, "proxying is off"));
         }
         Ok(Step::ask_proxy(login.clone(), wanted.clone(), move |verdict| {
             verdict.or_fail(Reason::NotAuthorized)?;
-            Ok(self.succeed(login, wanted, data))
+            Ok(self.succeed(login, wanted, ending))
         }))
     }
 
-    fn succeed(&self, login: Login, acts_as: Login, data: Option<Vec<u8>>) -> Step {
+    fn succeed(&self, login: Login, acts_as: Login, Ending { data, layer }: Ending) -> Step {
         let identity = Identity::new(login, acts_as, self.mechanism);
         match data {
             Some(data) if self.settings.success_data == SuccessData::AsChallenge => {
                 Step::challenge(data, move |response| match response {
-                    b"" => Ok(Step::done(identity, None)),
+                    b"" => Ok(Step::done(identity, None, layer)),
                     _ => Err(Failure::malformed("response after the last message")),
                 })
             }
-            data => Step::done(identity, data),
+            data => Step::done(identity, data, layer),
         }
     }
 }

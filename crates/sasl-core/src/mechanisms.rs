@@ -8,3 +8,4 @@ mod gs2;
 pub mod login;
 pub mod oauth;
 pub mod plain;
+pub mod scram;

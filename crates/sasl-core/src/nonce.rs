@@ -11,6 +11,8 @@ pub(crate) enum Notation {
     Server,
     /// 88 random bits in base64: with a server's nonce of ours, the first hash of DIGEST-MD5 then takes one block.
     Client,
+    /// 144 random bits in base64: SCRAM's.
+    Scram,
     /// 128 random bits as two decimal numbers around a dot: the left part of a msg-id.
     MessageId,
 }
@@ -39,6 +41,7 @@ fn fresh(notation: Notation) -> Result<String, Failure> {
     Ok(match notation {
         Notation::Server => BASE64.encode(random::bytes::<16>()?),
         Notation::Client => BASE64.encode(random::bytes::<11>()?),
+        Notation::Scram => BASE64.encode(random::bytes::<18>()?),
         Notation::MessageId => {
             let bytes = random::bytes::<16>()?;
             let (left, right) = bytes.split_first_chunk::<8>().expect("8 of 16 bytes");

@@ -2,6 +2,7 @@
 
 use crate::{
     channel::Channel,
+    decoys::Decoys,
     failure::{Failure, Reason},
     host::Host,
     identity::Realm,
@@ -9,6 +10,8 @@ use crate::{
     name::MechanismName,
     nonce::Nonces,
     policy::{Binding, Policy},
+    reauth::Reauth,
+    secret::Secret,
     step::{MAX_RESPONSE, Step},
 };
 use std::{fmt, sync::Arc};
@@ -37,6 +40,8 @@ impl Server {
             success_data: SuccessData::AsChallenge,
             nonces: Nonces::from_system(),
             oauth: OauthHints::default(),
+            decoys: Decoys::for_this_process(),
+            reauth: None,
         };
         ServerBuilder { mechanisms: mechanisms.to_vec(), settings }
     }
@@ -138,6 +143,21 @@ impl ServerBuilder {
     #[must_use]
     pub fn success_data(mut self, success_data: SuccessData) -> Self {
         self.settings.success_data = success_data;
+        self
+    }
+
+    /// From what the challenges for users who are not there are made: at least 16 random bytes, the same after a restart and on
+    /// every machine of a site. Without it they change when the process does, and tell who is there from who is not.
+    #[must_use]
+    pub fn decoy_secret(mut self, secret: Secret) -> Self {
+        self.settings.decoys = Decoys::new(secret);
+        self
+    }
+
+    /// Lets clients come back by DIGEST-MD5 with one message (RFC 2831 section 2.2), and remembers for that in `reauth`.
+    #[must_use]
+    pub fn reauth(mut self, reauth: Arc<Reauth>) -> Self {
+        self.settings.reauth = Some(reauth);
         self
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     failure::{Failure, Reason},
     identity::{Identity, Login},
+    layer::Layer,
     secret::Secret,
     verifier::{Scheme, Verifier, Verifiers, argon2id::Memory},
 };
@@ -96,6 +97,7 @@ pub struct Success {
     identity: Identity,
     data: Option<Vec<u8>>,
     trace: Option<Box<str>>,
+    layer: Option<Box<Layer>>,
 }
 
 /// "Is this the user's password?"
@@ -161,8 +163,15 @@ impl Success {
         self.data.as_deref()
     }
 
+    /// What protects the connection from now on, where that was agreed. It begins behind the success, in both directions, and
+    /// both sides forget what they knew of each other.
+    #[must_use]
+    pub fn into_layer(self) -> Option<Layer> {
+        self.layer.map(|layer| *layer)
+    }
+
     /// What an anonymous client says of itself (RFC 4505), to be logged and not to be trusted: at most 255 characters,
-    /// any of them but NUL.
+    /// none of them a control character.
     #[must_use]
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
@@ -297,8 +306,8 @@ impl Step {
         Self::Ask(Ask::Token(AskToken { claimed, token, rest: Box::new(rest) }))
     }
 
-    pub(crate) fn done(identity: Identity, data: Option<Vec<u8>>) -> Self {
-        Self::Reply(Reply::Done(Success { identity, data, trace: None }))
+    pub(crate) fn done(identity: Identity, data: Option<Vec<u8>>, layer: Option<Box<Layer>>) -> Self {
+        Self::Reply(Reply::Done(Success { identity, data, trace: None, layer }))
     }
 
     /// Adds what an anonymous client said of itself.

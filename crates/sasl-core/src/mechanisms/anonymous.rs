@@ -5,8 +5,9 @@ use crate::{
     failure::Failure,
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
     name::MechanismName,
+    prepare,
     step::Step,
 };
 use std::{str, sync::Arc};
@@ -30,12 +31,12 @@ const MAX_MESSAGE: usize = 4 * MAX_TRACE;
 
 fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
     let trace = trace(response.unwrap_or_default())?;
-    Ok(context.finish(Login::parse("anonymous")?, None, None)?.tracing(trace))
+    Ok(context.finish(Login::parse("anonymous")?, None, Ending::default())?.tracing(trace))
 }
 
 /// The first 255 characters.
 fn trace(message: &[u8]) -> Result<String, Failure> {
-    let text = str::from_utf8(message).ok().filter(|text| text.len() <= MAX_MESSAGE && !text.contains('\0'));
+    let text = str::from_utf8(message).ok().filter(|text| text.len() <= MAX_MESSAGE && prepare::is_trace(text));
     let text = text.ok_or(Failure::malformed("trace is too long or no text"))?;
     Ok(text.chars().take(MAX_TRACE).collect())
 }

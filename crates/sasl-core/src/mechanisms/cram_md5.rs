@@ -6,7 +6,7 @@ use crate::{
     guarantees::Guarantees,
     hex,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
     name::MechanismName,
     nonce::Notation,
     step::Step,
@@ -42,7 +42,7 @@ fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
             let states = states(found);
             let fits = states.as_ref().unwrap_or(&CramMd5::decoy()).digest(sent.as_bytes()).ct_eq(&digest);
             match bool::from(fits) && states.is_some() {
-                true => context.finish(login, None, None),
+                true => context.finish(login, None, Ending::default()),
                 false => Err(Failure::new(Reason::BadCredentials, "digest does not fit")),
             }
         }))

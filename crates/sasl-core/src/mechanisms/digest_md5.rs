@@ -1,8 +1,12 @@
-//! DIGEST-MD5 (RFC 2831; moved to historic by RFC 6331), initial authentication with qop `auth`.
+//! DIGEST-MD5 (RFC 2831; moved to historic by RFC 6331). Integrity and confidentiality are for
+//! those who have no TLS: see [`Layer`](crate::layer::Layer).
 
+mod answer;
 mod client;
 mod digest;
 mod directives;
+mod keys;
+mod qop;
 mod server;
 
 #[cfg(test)]
@@ -18,11 +22,11 @@ use crate::{
 pub static DIGEST_MD5: Mechanism = Mechanism {
     name: MechanismName::new("DIGEST-MD5"),
     guarantees: Guarantees::NO_PLAINTEXT.and(Guarantees::NO_ANONYMOUS).and(Guarantees::MUTUAL_AUTH),
-    max_ssf: 0,
+    max_ssf: 128,
     first: First::Either,
     proof: Proof::Password,
     authzid: Authzid::Carried,
     binds: Binds::Never,
-    server: server::challenge,
+    server: server::begin,
     client: client::begin,
 };

@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
     name::MechanismName,
     step::Step,
 };
@@ -30,7 +30,7 @@ fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failur
         context.channel.external().ok_or(Failure::new(Reason::NoMechanism, "nobody known by the channel"))?;
     let login = Login::parse(identity)?;
     let wanted = response.filter(|name| !name.is_empty()).map(|name| context.login(name)).transpose()?;
-    context.finish(login, wanted, None)
+    context.finish(login, wanted, Ending::default())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every client")]

@@ -10,7 +10,6 @@ pub(super) struct Header<'a> {
     /// Decoded. An empty one, which gsasl sends, is none.
     pub(super) authzid: Option<Cow<'a, [u8]>>,
     /// The header as it came, with its last comma.
-    #[cfg_attr(not(test), expect(dead_code, reason = "SCRAM will ask"))]
     pub(super) raw: &'a [u8],
     /// What is behind it.
     pub(super) rest: &'a [u8],

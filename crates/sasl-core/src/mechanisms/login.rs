@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::MAX_NAME,
-    mechanism::{Authzid, Binds, ClientContext, Context, First, MAX_PASSWORD, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, MAX_PASSWORD, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
     step::Step,
@@ -45,7 +45,7 @@ fn named(context: Arc<Context>, name: &[u8]) -> Result<Step, Failure> {
         let login = context.login(&name).map_err(no_user)?;
         Ok(Step::ask_password(login.clone(), password, move |verdict| {
             verdict.or_fail(Reason::BadCredentials)?;
-            context.finish(login, None, None)
+            context.finish(login, None, Ending::default())
         }))
     }))
 }

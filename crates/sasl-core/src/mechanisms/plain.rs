@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, First, MAX_PASSWORD, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, MAX_PASSWORD, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
     step::Step,
@@ -31,7 +31,7 @@ fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failur
     let Message { acts_as, login, password } = Message::parse(&context, response.unwrap_or_default())?;
     Ok(Step::ask_password(login.clone(), password, move |verdict| {
         verdict.or_fail(Reason::BadCredentials)?;
-        context.finish(login, acts_as, None)
+        context.finish(login, acts_as, Ending::default())
     }))
 }
 

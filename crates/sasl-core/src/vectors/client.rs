@@ -2,12 +2,12 @@
 
 use super::{Exchange, exchanges};
 use crate::{
-    catalogue, client::Client, credentials::Credentials, failure::Failure, guarantees::Guarantees,
-    mechanisms::digest_md5::Directives, policy::Policy, secret::Secret,
+    catalogue, client::Client, client_step::Established, credentials::Credentials, failure::Failure,
+    guarantees::Guarantees, mechanisms::digest_md5::Directives, policy::Policy, secret::Secret,
 };
 
 /// Sends what our client sends; gives every message of it, and how it ended.
-fn replay(exchange: Exchange) -> (Vec<Vec<u8>>, Result<(), Failure>) {
+fn replay(exchange: Exchange) -> (Vec<Vec<u8>>, Result<Established, Failure>) {
     let secret = |name| Secret::new(exchange.param(name).unwrap_or_default());
     let user = exchange.param("user").unwrap_or_default();
     let mut credentials = match exchange.mechanism() {
@@ -23,15 +23,17 @@ fn replay(exchange: Exchange) -> (Vec<Vec<u8>>, Result<(), Failure>) {
     if let Some(realm) = exchange.param("realm_sent") {
         credentials = credentials.in_realm(realm);
     }
+    let (min, max, buffer) = exchange.strength("client");
+    let policy = Policy::default().demanding(Guarantees::NONE).with_strength(min, max).with_max_buffer(buffer);
     let client = Client::new(catalogue::ALL, exchange.host(), credentials)
-        .with_policy(Policy::default().demanding(Guarantees::NONE))
+        .with_policy(policy)
         .with_recorded_nonce(&exchange.text("cnonce").unwrap_or("OA6MHXh6VqTrRk".into()));
     let mut sent = Vec::new();
     let ended = converse(&client, exchange, &mut sent);
     (sent, ended)
 }
 
-fn converse(client: &Client, exchange: Exchange, sent: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
+fn converse(client: &Client, exchange: Exchange, sent: &mut Vec<Vec<u8>>) -> Result<Established, Failure> {
     let mut response = client.start(&exchange.channel(), exchange.mechanism())?;
     let mut data = None;
     sent.extend(response.message().map(<[u8]>::to_vec));
@@ -52,23 +54,28 @@ fn converse(client: &Client, exchange: Exchange, sent: &mut Vec<Vec<u8>>) -> Res
         response = response.challenge(&challenge)?;
         sent.extend(response.message().map(<[u8]>::to_vec));
     }
-    response.succeeded(data.as_deref()).map(drop)
+    response.succeeded(data.as_deref())
 }
 
 /// Recordings of hand-made messages tell what their server thought of them, not what a client sends; and a
 /// wrong password, a layer or an old nonce leads elsewhere.
 fn is_a_clients(exchange: Exchange) -> bool {
     let by_hand = exchange.0["source"].as_str().unwrap().contains("hand-made client");
-    let layer = exchange.text("qop").is_some_and(|qop| qop != "auth");
     let again = exchange.id().contains("reauth");
     // A client told to name another host; gsasl's, which takes a realm that is not offered, or part of one.
     let own_mind =
         matches!(exchange.id(), "cy-digest-uri-other-host" | "gc-cy-digest-other-realm" | "gg-digest-two-realms");
+    // One round of PBKDF2 is too few for ours; a name without -PLUS where it binds; an empty authorization identity.
+    let own_mind = own_mind
+        || exchange.expect() == Some("client should refuse")
+        || exchange.id() == "cy-scram-cb-critical-nonplus-name"
+        || exchange.id().starts_with("gcli-cy-scram-")
+        || !exchange.0["layer_cases"].is_null();
     // libsasl2's adds the name of its host to the trace.
     let own_host = matches!(exchange.id(), "cy-anon" | "cc-dv-anon");
     let password = ["EXTERNAL", "ANONYMOUS", "OAUTHBEARER", "XOAUTH2"].contains(&exchange.mechanism())
         || exchange.param("password").is_some();
-    !by_hand && !layer && !again && !own_mind && !own_host && exchange.succeeded() && password
+    !by_hand && !again && !own_mind && !own_host && exchange.succeeded() && password
 }
 
 /// What may differ: DIGEST-MD5's order, and the readings of its character set rule.
@@ -95,8 +102,9 @@ fn our_client_says_what_recorded_clients_said() {
             continue; // another reading of the character set rule: our server takes it, our client has the RFC's
         }
         compared += 1;
-        if let Err(failure) = ended {
-            wrong.push(format!("{}: {:?}", exchange.id(), failure));
+        match ended {
+            Ok(established) => exchange.check_layer(established.into_layer(), ["c2s", "s2c"]),
+            Err(failure) => wrong.push(format!("{}: {:?}", exchange.id(), failure)),
         }
         let recorded = exchange.messages().into_iter().filter(|(from, ..)| *from == "C").map(|(.., bytes)| bytes);
         for (ours, recorded) in sent.iter().zip(recorded) {

@@ -1,14 +1,20 @@
 //! What a SCRAM server keeps (RFC 5802 section 3, RFC 5803).
 
-use crate::{failure::Failure, random, secret::Secret};
+mod digest;
+
+use crate::{
+    failure::{Failure, Reason},
+    name::MechanismName,
+    prepare::{self, Prepared},
+    random,
+    secret::Secret,
+};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use hmac::{Hmac, KeyInit, Mac};
-use md5::Digest;
-use pbkdf2::pbkdf2_hmac;
+pub(crate) use digest::Digest;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use std::fmt;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// The rounds of PBKDF2 that new verifiers take. libsasl2 clients refuse more than 65536.
@@ -28,18 +34,33 @@ pub enum Hash {
     Sha512,
 }
 
-/// StoredKey and ServerKey with the salt and the count they were made with.
+/// StoredKey and ServerKey with the salt and the count they were made with: those of the password as SASLprep has
+/// it, and, where that changes it, those of the password as it was typed. See `docs/decisions/raw-and-prepared.md`.
 #[derive(Clone)]
 pub struct Scram {
     hash: Hash,
     iterations: u32,
     salt: Box<[u8]>,
-    stored_key: Zeroizing<Vec<u8>>,
-    server_key: Zeroizing<Vec<u8>>,
+    prepared: Keys,
+    raw: Option<Keys>,
+}
+
+/// A pair that one client may know the password of.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub(crate) stored_key: Digest,
+    pub(crate) server_key: Digest,
 }
 
 impl Hash {
     const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
+
+    /// The one in the name of a mechanism.
+    pub(crate) fn of_mechanism(name: MechanismName) -> Result<Self, Failure> {
+        let plain = name.as_str().strip_suffix("-PLUS").unwrap_or(name.as_str());
+        let known = Self::ALL.into_iter().find(|hash| hash.name() == plain);
+        known.ok_or(Failure::new(Reason::NoMechanism, "no hash function of that name"))
+    }
 
     const fn name(self) -> &'static str {
         match self {
@@ -57,35 +78,45 @@ impl Hash {
         }
     }
 
-    fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<Vec<u8>> {
-        let mut salted = Zeroizing::new(vec![0; self.len()]);
+    /// Hi(password, salt, iterations): slow on purpose. What a client has hashed is [`prepare::password`].
+    pub(crate) fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Digest {
         match self {
-            Self::Sha1 => pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut salted),
-            Self::Sha256 => pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut salted),
-            Self::Sha512 => pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut salted),
+            Self::Sha1 => digest::hi::<Sha1>(password, salt, iterations),
+            Self::Sha256 => digest::hi::<Sha256>(password, salt, iterations),
+            Self::Sha512 => digest::hi::<Sha512>(password, salt, iterations),
         }
-        salted
     }
 
-    fn mac(self, key: &[u8], data: &[u8]) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(match self {
-            Self::Sha1 => hmac::<Hmac<Sha1>>(key, data),
-            Self::Sha256 => hmac::<Hmac<Sha256>>(key, data),
-            Self::Sha512 => hmac::<Hmac<Sha512>>(key, data),
-        })
+    pub(crate) fn client_key(self, salted_password: &Digest) -> Digest {
+        self.hmac(salted_password, b"Client Key")
     }
 
-    fn digest(self, data: &[u8]) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(match self {
-            Self::Sha1 => Sha1::digest(data).to_vec(),
-            Self::Sha256 => Sha256::digest(data).to_vec(),
-            Self::Sha512 => Sha512::digest(data).to_vec(),
-        })
+    /// Of the ClientKey.
+    pub(crate) fn stored_key(self, client_key: &Digest) -> Digest {
+        match self {
+            Self::Sha1 => digest::hash::<Sha1>(client_key),
+            Self::Sha256 => digest::hash::<Sha256>(client_key),
+            Self::Sha512 => digest::hash::<Sha512>(client_key),
+        }
+    }
+
+    pub(crate) fn server_key(self, salted_password: &Digest) -> Digest {
+        self.hmac(salted_password, b"Server Key")
+    }
+
+    /// HMAC with this hash function: with StoredKey or ServerKey over an AuthMessage, a signature.
+    pub(crate) fn hmac(self, key: &[u8], message: &[u8]) -> Digest {
+        match self {
+            Self::Sha1 => digest::hmac::<Sha1>(key, message),
+            Self::Sha256 => digest::hmac::<Sha256>(key, message),
+            Self::Sha512 => digest::hmac::<Sha512>(key, message),
+        }
     }
 }
 
 impl Scram {
-    /// Derives from a password with a fresh salt and [`ITERATIONS`] rounds: slow on purpose.
+    /// Derives from a password with a fresh salt and [`ITERATIONS`] rounds: slow on purpose, and twice as slow for
+    /// a password that SASLprep changes.
     ///
     /// # Errors
     /// [`Reason::Unavailable`](crate::failure::Reason::Unavailable) where the system gives no randomness.
@@ -96,10 +127,21 @@ impl Scram {
     /// Derives with a salt and a count of your own.
     #[must_use]
     pub fn derive_with(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
-        let salted = hash.salted_password(password, salt, iterations);
-        let client_key = hash.mac(&salted, b"Client Key");
-        let (stored_key, server_key) = (hash.digest(&client_key), hash.mac(&salted, b"Server Key"));
-        Self { hash, iterations, salt: salt.into(), stored_key, server_key }
+        let keys = |password: &[u8]| Keys::derive(hash, password, salt, iterations);
+        let (prepared, raw) = match prepare::password(password) {
+            Prepared::Same(password) => (keys(password), None),
+            Prepared::Changed(prepared) => (keys(prepared.expose()), Some(keys(password))),
+        };
+        Self { hash, iterations, salt: salt.into(), prepared, raw }
+    }
+
+    /// What a user who is not there is challenged with: it is the same whenever somebody asks, looks as the keys of
+    /// a user do who was added today, and fits nobody. `user` is the name that was looked for, and `secret` stays
+    /// what it is for as long as the users do, on every machine that serves them: it alone knows that the salt is none.
+    pub(crate) fn decoy(hash: Hash, secret: &[u8], user: &[u8]) -> Self {
+        let asked = [b"scram fake salt v1", hash.name().as_bytes(), user].join(&0);
+        let salt = Hash::Sha256.hmac(secret, &asked)[..SALT].into();
+        Self { hash, iterations: ITERATIONS, salt, prepared: Keys::of_nobody(hash), raw: None }
     }
 
     /// Which hash function it is for.
@@ -108,14 +150,38 @@ impl Scram {
         self.hash
     }
 
-    /// Whether `password` derives to this.
+    /// What the client is told to salt its password with.
     #[must_use]
-    pub fn check(&self, password: &[u8]) -> bool {
-        let other = Self::derive_with(self.hash, password, &self.salt, self.iterations);
-        (self.stored_key.ct_eq(&other.stored_key) & self.server_key.ct_eq(&other.server_key)).into()
+    pub fn salt(&self) -> &[u8] {
+        &self.salt
     }
 
-    /// Reads the form of RFC 5803: `SCRAM-SHA-256$count:salt$StoredKey:ServerKey`.
+    /// How many rounds of PBKDF2 the client is told to take.
+    #[must_use]
+    pub fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
+    /// One pair or two. A client's proof may fit either; the ServerKey it is answered with is of the same pair.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Keys> {
+        [&self.prepared].into_iter().chain(&self.raw)
+    }
+
+    /// Whether `password` derives to this, as it is or as SASLprep has it. Slow on purpose, and twice as slow for
+    /// one that SASLprep changes and that is not the password as it was typed when this was derived.
+    #[must_use]
+    pub fn check(&self, password: &[u8]) -> bool {
+        self.has_keys_of(password)
+            || matches!(prepare::password(password), Prepared::Changed(prepared) if self.has_keys_of(prepared.expose()))
+    }
+
+    fn has_keys_of(&self, password: &[u8]) -> bool {
+        let derived = Keys::derive(self.hash, password, &self.salt, self.iterations);
+        self.keys().fold(Choice::from(0), |found, keys| found | keys.ct_eq(&derived)).into()
+    }
+
+    /// Reads the form of RFC 5803, `SCRAM-SHA-256$count:salt$StoredKey:ServerKey`, and behind it, if there is one,
+    /// `$StoredKey:ServerKey` of the password as it was typed.
     ///
     /// # Errors
     /// [`Reason::Malformed`](crate::failure::Reason::Malformed), also for a count over a million.
@@ -123,33 +189,58 @@ impl Scram {
         Self::parse(text).ok_or(Failure::malformed("no SCRAM keys within limits"))
     }
 
-    /// The form of RFC 5803.
+    /// The form that [`Self::from_text`] reads: that of RFC 5803 where SASLprep did not change the password.
     #[must_use]
     pub fn to_text(&self) -> Secret {
-        let [salt, stored, server] =
-            [&*self.salt, &self.stored_key, &self.server_key].map(|bytes| BASE64.encode(bytes));
-        Secret::new(format!("{}${}:{salt}${stored}:{server}", self.hash.name(), self.iterations))
+        let mut text = format!("{}${}:{}", self.hash.name(), self.iterations, BASE64.encode(&self.salt));
+        for Keys { stored_key, server_key } in self.keys() {
+            let [stored_key, server_key] = [stored_key, server_key].map(|key| BASE64.encode(&**key));
+            text.extend(["$", &stored_key, ":", &server_key]);
+        }
+        Secret::new(text)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('$');
-        let (name, cost, keys) = (parts.next()?, parts.next()?, parts.next()?);
-        let ((iterations, salt), (stored, server)) = (cost.split_once(':')?, keys.split_once(':')?);
+        let (name, cost, prepared) = (parts.next()?, parts.next()?, parts.next()?);
+        let raw = parts.next();
+        let ((iterations, salt), None) = (cost.split_once(':')?, parts.next()) else { return None };
         let hash = Hash::ALL.into_iter().find(|hash| hash.name() == name)?;
-        let key = |text| BASE64.decode(text).ok().filter(|key| key.len() == hash.len()).map(Zeroizing::new);
         Some(Self {
             hash,
             iterations: iterations.parse().ok().filter(|count| (1..=1_000_000).contains(count))?,
             salt: BASE64.decode(salt).ok()?.into(),
-            stored_key: key(stored)?,
-            server_key: key(server)?,
+            prepared: Keys::parse(hash, prepared)?,
+            raw: match raw {
+                Some(raw) => Some(Keys::parse(hash, raw)?),
+                None => None,
+            },
         })
     }
 }
 
-fn hmac<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
-    let mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.chain_update(data).finalize().into_bytes().to_vec()
+impl Keys {
+    fn derive(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
+        let salted_password = hash.salted_password(password, salt, iterations);
+        let stored_key = hash.stored_key(&hash.client_key(&salted_password));
+        Self { stored_key, server_key: hash.server_key(&salted_password) }
+    }
+
+    /// Zeros: nobody knows a ClientKey that hashes to them.
+    fn of_nobody(hash: Hash) -> Self {
+        let zeros = Digest::new(&[0; 64][..hash.len()]).expect("no hash function here yields more");
+        Self { stored_key: zeros.clone(), server_key: zeros }
+    }
+
+    fn parse(hash: Hash, text: &str) -> Option<Self> {
+        let (stored_key, server_key) = text.split_once(':')?;
+        let key = |text| Digest::new(&Zeroizing::new(BASE64.decode(text).ok().filter(|key| key.len() == hash.len())?));
+        Some(Self { stored_key: key(stored_key)?, server_key: key(server_key)? })
+    }
+
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.stored_key.ct_eq(&other.stored_key) & self.server_key.ct_eq(&other.server_key)
+    }
 }
 
 impl fmt::Debug for Scram {
@@ -162,6 +253,9 @@ impl fmt::Debug for Scram {
 mod tests {
     use super::*;
 
+    const IX: &[u8] = b"IX";
+    const ROMAN_NINE: &[u8] = "\u{2168}".as_bytes();
+
     #[test]
     fn the_keys_behind_the_example_of_rfc_7677_section_3() {
         let salt = BASE64.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
@@ -171,17 +265,90 @@ mod tests {
         assert!(Scram::from_text(expected).unwrap().check(b"pencil"));
     }
 
+    /// The proof, the check and the signature of RFC 5802 section 3, with the exchange of RFC 7677 section 3.
+    #[test]
+    fn the_proof_and_the_signature_of_rfc_7677_section_3() {
+        let (hash, salt) = (Hash::Sha256, BASE64.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap());
+        let auth_message = b"n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        let kept = Scram::derive_with(hash, b"pencil", &salt, 4096);
+        let keys = kept.keys().next().unwrap();
+        let mut proof = hash.client_key(&hash.salted_password(b"pencil", kept.salt(), kept.iterations()));
+        proof.xor(&hash.hmac(&keys.stored_key, auth_message));
+        assert_eq!(BASE64.encode(&*proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+        let signature = hash.hmac(&keys.server_key, auth_message);
+        assert_eq!(BASE64.encode(&*signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+    }
+
+    #[test]
+    fn a_password_that_saslprep_changes_has_two_pairs_under_one_salt() {
+        let [typed, prepared] = [ROMAN_NINE, IX].map(|it| Scram::derive_with(Hash::Sha1, it, b"salt", 10));
+        assert_eq!((typed.keys().count(), prepared.keys().count()), (2, 1));
+        assert!(typed.prepared.ct_eq(&prepared.prepared).unwrap_u8() == 1, "libgsasl and others prepare");
+        assert!(
+            typed.raw.unwrap().ct_eq(&Keys::derive(Hash::Sha1, ROMAN_NINE, b"salt", 10)).unwrap_u8() == 1,
+            "libsasl2 does not"
+        );
+        let unprepared = Scram::derive_with(Hash::Sha1, b"caf\xe9", b"salt", 10);
+        assert_eq!(unprepared.keys().count(), 1);
+        assert!(unprepared.check(b"caf\xe9") && !unprepared.check("caf\u{e9}".as_bytes()));
+    }
+
+    #[test]
+    fn a_password_is_known_as_it_was_typed_and_as_it_is_prepared() {
+        for derived_from in [ROMAN_NINE, IX] {
+            let kept = Scram::derive_with(Hash::Sha256, derived_from, b"salt", 10);
+            let read = Scram::from_text(str::from_utf8(kept.to_text().expose()).unwrap()).unwrap();
+            for fits in [ROMAN_NINE, IX, "I\u{ad}X".as_bytes()] {
+                assert!(kept.check(fits) && read.check(fits), "{derived_from:?} {fits:?}");
+            }
+            for other in ["\u{2167}", "VIII", "ix", "", "IX\u{1f600}"] {
+                assert!(!kept.check(other.as_bytes()) && !read.check(other.as_bytes()), "{derived_from:?} {other:?}");
+            }
+        }
+    }
+
+    /// What was written when nothing was prepared.
+    #[test]
+    fn one_pair_of_a_password_as_it_was_typed_knows_that_alone() {
+        let (prepared, raw) = (Keys::derive(Hash::Sha1, ROMAN_NINE, b"salt", 10), None);
+        let old = Scram { hash: Hash::Sha1, iterations: 10, salt: (*b"salt").into(), prepared, raw };
+        let read = Scram::from_text(str::from_utf8(old.to_text().expose()).unwrap()).unwrap();
+        assert!(read.check(ROMAN_NINE) && !read.check(IX));
+    }
+
+    #[test]
+    fn a_decoy_is_the_same_for_the_same_and_looks_like_a_user_of_today() {
+        let decoy = |hash, secret: &[u8], user: &[u8]| Scram::decoy(hash, secret, user);
+        let (nobody, tim) = (decoy(Hash::Sha256, b"secret", b"nobody"), Scram::derive(Hash::Sha256, b"x").unwrap());
+        assert_eq!(nobody.salt(), decoy(Hash::Sha256, b"secret", b"nobody").salt());
+        for other in [
+            decoy(Hash::Sha256, b"secret", b"somebody"),
+            decoy(Hash::Sha256, b"Secret", b"nobody"),
+            decoy(Hash::Sha512, b"secret", b"nobody"),
+        ] {
+            assert_ne!(nobody.salt(), other.salt());
+        }
+        assert_eq!((nobody.salt().len(), nobody.iterations()), (tim.salt().len(), tim.iterations()));
+        assert_eq!(nobody.to_text().expose().len(), tim.to_text().expose().len());
+        assert!(!nobody.check(b"") && !nobody.check(b"x"));
+    }
+
     #[test]
     fn what_is_refused() {
         let key = BASE64.encode([7; 20]);
         let text = |count: &str| format!("SCRAM-SHA-1${count}:c2FsdA==${key}:{key}");
-        assert!(Scram::from_text(&text("4096")).is_ok());
+        let raw = text("4096") + &format!("${key}:{key}");
+        assert!(Scram::from_text(&text("4096")).is_ok() && Scram::from_text(&raw).is_ok());
         for bad in [
             text("0"),
             text("1000001"),
             text("x"),
             text("4096").replace("SHA-1", "SHA-256"),
             text("4096").replace(":c2FsdA==", ""),
+            text("4096") + "$",
+            text("4096") + &format!("${key}"),
+            text("4096") + &format!("${key}:{}", BASE64.encode([7; 32])),
+            raw + &format!("${key}:{key}"),
         ] {
             assert!(Scram::from_text(&bad).is_err(), "{bad}");
         }

@@ -2,108 +2,161 @@
 
 use super::{
     digest::{Hashed, SessionKey},
-    directives::{Directives, check_charset, check_maxbuf, put_quoted, put_token},
+    directives::{Directives, check_charset, maxbuf, put_quoted, put_token},
+    keys::{self, Room, Side},
+    qop::{Qop, Range},
 };
 use crate::{
-    client_step::Response,
+    client_step::{Response, Resumption},
     credentials::Credentials,
     failure::{Failure, Reason},
-    host::Host,
     mechanism::ClientContext,
     nonce::Notation,
     verifier::digest_md5::{latin1, reading_of_the_rfc},
 };
+use std::{borrow::Cow, sync::Arc};
 use subtle::ConstantTimeEq;
 
 const MAX_CHALLENGE: usize = 2048;
 
-/// Nothing is remembered of earlier exchanges, so there is no initial response.
+/// Without an initial response. With one, it would be subsequent authentication: see [`Session::resume`].
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every client")]
 pub(super) fn begin(context: ClientContext) -> Result<Response, Failure> {
-    Ok(Response::then(None, move |challenge| respond(&context, &Challenge::parse(challenge)?)))
+    let context = Arc::new(context);
+    Ok(Response::then(None, move |challenge| Session::agree(context, challenge)?.respond()))
 }
 
-/// A digest-challenge (section 2.1.1), as far as we use it.
-struct Challenge {
-    realms: Vec<Vec<u8>>,
+/// What both sides know after a digest-challenge (section 2.1.1), and still in a later exchange.
+struct Session {
+    context: Arc<ClientContext>,
+    realm: Option<Vec<u8>>,
     nonce: Vec<u8>,
+    cnonce: String,
+    /// How often the nonce was used, this time included.
+    count: u32,
+    qop: Qop,
+    /// The largest packet that the server takes, in bytes.
+    maxbuf: u32,
     utf8: bool,
 }
 
-impl Challenge {
-    fn parse(message: &[u8]) -> Result<Self, Failure> {
-        if message.len() > MAX_CHALLENGE || message.contains(&0) {
+impl Session {
+    fn agree(context: Arc<ClientContext>, challenge: &[u8]) -> Result<Self, Failure> {
+        if challenge.len() > MAX_CHALLENGE || challenge.contains(&0) {
             return Err(Failure::malformed("challenge too long or with a NUL"));
         }
-        let directives = Directives::parse(message)?;
+        let directives = Directives::parse(challenge)?;
         if !directives.the("algorithm")?.eq_ignore_ascii_case(b"md5-sess") {
             return Err(Failure::malformed("algorithm other than md5-sess"));
         }
-        let qop = directives.one("qop")?.unwrap_or(b"auth");
-        if !qop.split(|octet| matches!(octet, b',' | b' ' | b'\t')).any(|word| word.eq_ignore_ascii_case(b"auth")) {
-            return Err(Failure::new(Reason::TooWeak, "no qop that both sides have"));
-        }
+        let (qops, ciphers) = (directives.one("qop")?.unwrap_or(b"auth"), directives.one("cipher")?);
         let charset = directives.one("charset")?;
         check_charset(charset)?;
-        check_maxbuf(directives.one("maxbuf")?)?;
         Ok(Self {
-            realms: directives.all("realm").map(<[u8]>::to_vec).collect(),
+            realm: choose_realm(&context.credentials, &directives).map(<[u8]>::to_vec),
             nonce: directives.the("nonce")?.to_vec(),
+            cnonce: context.nonces.next(Notation::Client)?,
+            count: 1,
+            qop: Range::of(&context.policy, &context.channel).choose(qops, ciphers.unwrap_or_default())?,
+            maxbuf: maxbuf(directives.one("maxbuf")?)?,
             utf8: charset.is_some(),
+            context,
         })
     }
 
-    /// The realm that the credentials ask for, where it is offered or none is; else the first one offered.
-    fn choose_realm<'a>(&'a self, credentials: &'a Credentials) -> Option<&'a [u8]> {
-        let wanted = credentials.realm.as_deref();
-        let wanted = wanted.filter(|wanted| self.realms.is_empty() || self.realms.iter().any(|realm| realm == wanted));
-        wanted.or(self.realms.first().map(|realm| &**realm))
+    fn respond(self) -> Result<Response, Failure> {
+        let (message, proof) = self.prove()?;
+        Ok(Response::then(message, move |answer| {
+            check_server(answer, &proof.rspauth)?;
+            Ok(self.established(&proof))
+        }))
+    }
+
+    /// Begins another exchange with the same server, by the same nonce (section 2.2).
+    fn resume(self) -> Result<Response, Failure> {
+        let (message, proof) = self.prove()?;
+        Ok(Response::then(message, move |answer| {
+            let challenged = Directives::parse(answer).is_ok_and(|directives| directives.all("nonce").next().is_some());
+            if challenged {
+                return Self::agree(self.context, answer)?.respond();
+            }
+            check_server(answer, &proof.rspauth)?;
+            Ok(self.established(&proof))
+        }))
+    }
+
+    fn established(self, proof: &Proof) -> Response {
+        let room = Room { ours: self.context.policy.max_buffer(), peers: self.maxbuf };
+        let layer = keys::layer(&proof.key.h_a1, self.qop, Side::Client, room);
+        let resumption = self.count.checked_add(1).map(|count| {
+            Resumption::new(move |channel| {
+                let mechanism = self.context.mechanism;
+                mechanism.admitted_by(&self.context.policy, channel)?;
+                match Range::of(&self.context.policy, channel).admits(self.qop) {
+                    true => Self { count, ..self }.resume(),
+                    false => Err(Failure::new(Reason::TooWeak, "the layer of before will not do on this channel")),
+                }
+            })
+        });
+        Response::last(Vec::new()).gaining(layer, resumption)
+    }
+
+    fn prove(&self) -> Result<(Vec<u8>, Proof), Failure> {
+        let ClientContext { host, credentials, .. } = &*self.context;
+        let (nc, digest_uri) = (format!("{:08x}", self.count), format!("{}/{}", host.service(), host.name()));
+        let hashed = Hashed {
+            nonce: &self.nonce,
+            cnonce: self.cnonce.as_bytes(),
+            nc: nc.as_bytes(),
+            qop: self.qop.as_str().as_bytes(),
+            digest_uri: digest_uri.as_bytes(),
+        };
+        let realm = self.realm.as_deref().unwrap_or_default();
+        let ha1 = reading_of_the_rfc(&credentials.login, realm, credentials.password()?.expose());
+        let key = hashed.session_key(&ha1, credentials.acts_as.as_deref());
+        Ok((self.write(&hashed, &key), Proof { rspauth: hashed.rspauth(&key), key }))
+    }
+
+    fn write(&self, hashed: &Hashed<'_>, key: &SessionKey) -> Vec<u8> {
+        let ClientContext { credentials, policy, .. } = &*self.context;
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let mut message = Vec::with_capacity(320);
+        put_quoted("username", &self.spelled(&credentials.login), &mut message);
+        self.realm.iter().for_each(|realm| put_quoted("realm", &self.spelled(realm), &mut message));
+        credentials.acts_as.iter().for_each(|name| put_quoted("authzid", name, &mut message));
+        put_quoted("nonce", hashed.nonce, &mut message);
+        put_quoted("cnonce", hashed.cnonce, &mut message);
+        put_token("nc", &text(hashed.nc), &mut message);
+        put_token("qop", self.qop.as_str(), &mut message);
+        self.qop.cipher().iter().for_each(|cipher| put_token("cipher", cipher, &mut message));
+        if self.qop != Qop::Auth {
+            put_token("maxbuf", &policy.max_buffer().to_string(), &mut message);
+        }
+        if self.utf8 {
+            put_token("charset", "utf-8", &mut message); // also for ASCII: without it and without a realm, gsasl 2.2 crashes
+        }
+        put_quoted("digest-uri", hashed.digest_uri, &mut message);
+        put_token("response", &text(&hashed.response(key)), &mut message);
+        message
+    }
+
+    fn spelled<'a>(&self, name: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.utf8 { Cow::Borrowed(name) } else { latin1(name) }
     }
 }
 
-fn respond(context: &ClientContext, challenge: &Challenge) -> Result<Response, Failure> {
-    let ClientContext { host, credentials, nonces, .. } = context;
-    let realm = challenge.choose_realm(credentials);
-    let (cnonce, digest_uri) = (nonces.next(Notation::Client)?, uri(host));
-    let hashed = Hashed {
-        nonce: &challenge.nonce,
-        cnonce: cnonce.as_bytes(),
-        nc: b"00000001",
-        qop: b"auth",
-        digest_uri: digest_uri.as_bytes(),
-    };
-    let ha1 = reading_of_the_rfc(&credentials.login, realm.unwrap_or_default(), credentials.password()?.expose());
-    let key = hashed.session_key(&ha1, credentials.acts_as.as_deref());
-    let message = write(context, challenge, realm, (&hashed, &key));
-    let rspauth = hashed.rspauth(&key);
-    Ok(Response::then(message, move |proof| {
-        check_server(proof, &rspauth)?;
-        Ok(Response::last(Vec::new()))
-    }))
+/// What the server must answer, and what keys a layer.
+struct Proof {
+    rspauth: [u8; 32],
+    key: SessionKey,
 }
 
-fn write(
-    context: &ClientContext,
-    challenge: &Challenge,
-    realm: Option<&[u8]>,
-    (hashed, key): (&Hashed<'_>, &SessionKey),
-) -> Vec<u8> {
-    let credentials = &context.credentials;
-    let spelled = |name| if challenge.utf8 { std::borrow::Cow::Borrowed(name) } else { latin1(name) };
-    let mut message = Vec::with_capacity(320);
-    put_quoted("username", &spelled(&credentials.login), &mut message);
-    realm.into_iter().for_each(|realm| put_quoted("realm", &spelled(realm), &mut message));
-    credentials.acts_as.iter().for_each(|name| put_quoted("authzid", name, &mut message));
-    put_quoted("nonce", hashed.nonce, &mut message);
-    put_quoted("cnonce", hashed.cnonce, &mut message);
-    put_token("nc", "00000001", &mut message);
-    put_token("qop", "auth", &mut message);
-    if challenge.utf8 {
-        put_token("charset", "utf-8", &mut message); // also for ASCII: without it and without a realm, gsasl 2.2 crashes
-    }
-    put_quoted("digest-uri", hashed.digest_uri, &mut message);
-    put_token("response", &String::from_utf8_lossy(&hashed.response(key)), &mut message);
-    message
+/// The realm that the credentials ask for, where it is offered or none is; else the first one offered.
+fn choose_realm<'a>(credentials: &'a Credentials, challenge: &'a Directives<'_>) -> Option<&'a [u8]> {
+    let offered = || challenge.all("realm");
+    let wanted = credentials.realm.as_deref();
+    let wanted = wanted.filter(|wanted| offered().next().is_none() || offered().any(|realm| realm == *wanted));
+    wanted.or(offered().next())
 }
 
 fn check_server(proof: &[u8], rspauth: &[u8; 32]) -> Result<(), Failure> {
@@ -113,8 +166,4 @@ fn check_server(proof: &[u8], rspauth: &[u8; 32]) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::new(Reason::ServerNotAuthenticated, "rspauth missing or wrong")),
     }
-}
-
-fn uri(host: &Host) -> String {
-    format!("{}/{}", host.service(), host.name())
 }

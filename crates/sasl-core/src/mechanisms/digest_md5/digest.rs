@@ -13,9 +13,16 @@ pub(super) struct Hashed<'a> {
     pub(super) digest_uri: &'a [u8],
 }
 
-/// What an exchange hangs on: the hash over `HEX(H(A1)):nonce:nc:cnonce:qop:`, which both proofs begin with. Wiped when
-/// dropped.
-pub(super) struct SessionKey(Md5);
+/// What an exchange hangs on. Wiped when dropped.
+pub(super) struct SessionKey {
+    /// H(A1), of which the keys of a layer are made.
+    pub(super) h_a1: Zeroizing<[u8; 16]>,
+    /// The hash over `HEX(H(A1)):nonce:nc:cnonce:qop:`, which both proofs begin with.
+    start: Md5,
+}
+
+/// What is hashed in place of a body that there is not, where a layer is agreed on.
+const NO_BODY: &[u8] = b":00000000000000000000000000000000";
 
 impl Hashed<'_> {
     /// `authzid` is hashed where it was sent, also an empty one.
@@ -25,13 +32,13 @@ impl Hashed<'_> {
         if let Some(authzid) = authzid {
             a1 = a1.chain_update(b":").chain_update(authzid);
         }
-        let h_a1 = Zeroizing::new(hex(a1));
-        let mut hash = Md5::new_with_prefix(&h_a1[..]);
+        let h_a1 = Zeroizing::new(a1.finalize().into());
+        let mut start = Md5::new_with_prefix(&Zeroizing::new(hex::encode(*h_a1))[..]);
         for part in [self.nonce, self.nc, self.cnonce, self.qop] {
-            hash.update(b":");
-            hash.update(part);
+            start.update(b":");
+            start.update(part);
         }
-        SessionKey(hash.chain_update(b":"))
+        SessionKey { h_a1, start: start.chain_update(b":") }
     }
 
     /// `response`: what the client proves itself with.
@@ -45,8 +52,11 @@ impl Hashed<'_> {
     }
 
     fn proof(&self, key: &SessionKey, method: &[u8]) -> [u8; 32] {
-        let a2 = hex(Md5::new_with_prefix(method).chain_update(self.digest_uri));
-        hex(key.0.clone().chain_update(a2))
+        let mut a2 = Md5::new_with_prefix(method).chain_update(self.digest_uri);
+        if !self.qop.eq_ignore_ascii_case(b"auth") {
+            a2.update(NO_BODY);
+        }
+        hex(key.start.clone().chain_update(hex(a2)))
     }
 }
 

@@ -87,11 +87,12 @@ pub(super) fn check_charset(charset: Option<&[u8]>) -> Result<(), Failure> {
     }
 }
 
-/// Without a layer it means nothing, but must be right.
-pub(super) fn check_maxbuf(maxbuf: Option<&[u8]>) -> Result<(), Failure> {
+/// The largest packet that the peer takes, in bytes.
+pub(super) fn maxbuf(value: Option<&[u8]>) -> Result<u32, Failure> {
     let number = |digits| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
-    match maxbuf.map(number) {
-        None | Some(Some(17..=0x00ff_ffff)) => Ok(()),
+    match value.map(number) {
+        None => Ok(65536),
+        Some(Some(bytes @ 17..=0x00ff_ffff)) => Ok(bytes),
         Some(_) => Err(Failure::malformed("maxbuf out of range")),
     }
 }
