@@ -31,7 +31,7 @@ pub const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 #[must_use = "the server waits for it"]
 pub struct Choice<'a> {
     client: &'a Client,
-    channel: &'a Channel,
+    channel: Channel,
     offered: Vec<MechanismName>,
     at: usize,
 }
@@ -63,12 +63,12 @@ impl Client {
     /// # Errors
     /// [`Reason::NoMechanism`].
     pub fn choose<'a>(
-        &'a self,
-        channel: &'a Channel,
+        &self,
+        channel: &Channel,
         offered: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Choice<'a>, Failure> {
+    ) -> Result<Choice<'_>, Failure> {
         let offered = offered.into_iter().filter_map(MechanismName::parse).collect();
-        Choice { client: self, channel, offered, at: 0 }.or_next()
+        Choice { client: self, channel: channel.clone(), offered, at: 0 }.or_next()
     }
 
     /// Begins an exchange by the mechanism of that name, whatever the server offers.
@@ -140,7 +140,7 @@ impl Choice<'_> {
             [_, ..] if !binding_offered => ClientBinding::NotOffered,
             _ => ClientBinding::Unable,
         };
-        self.client.begin(self.mechanism(), self.channel, unbound)
+        self.client.begin(self.mechanism(), &self.channel, unbound)
     }
 
     /// The next best, after the server refused this one. It may be a weaker one: ask for what you need by the policy.
@@ -153,10 +153,10 @@ impl Choice<'_> {
 
     /// This one if it will do, else the next that does.
     fn or_next(self) -> Result<Self, Failure> {
-        let Self { client, channel, .. } = self;
+        let client = self.client;
         let will_do = |mechanism: &Mechanism| {
             self.offered.contains(&mechanism.name)
-                && mechanism.admitted_by(&client.policy, channel).is_ok()
+                && mechanism.admitted_by(&client.policy, &self.channel).is_ok()
                 && client.can_prove(mechanism)
         };
         let found = client.mechanisms[self.at..].iter().position(|mechanism| will_do(mechanism));

@@ -74,7 +74,8 @@ struct Exchange {
 impl Exchange {
     /// Salt and count; a user who is not there has some too, and always the same.
     fn challenge(mut self, hash: Hash, found: Option<Verifier>) -> Step {
-        let decoy = self.context.settings.decoys.scram(hash, &self.login);
+        let settings = &self.context.settings;
+        let decoy = settings.decoys.scram(hash, &self.login.clone().or_in(settings.digest_realms.first()));
         let keys = match found {
             Some(Verifier::Scram(keys)) if keys.hash() == hash => Some(keys),
             Some(Verifier::Plaintext(password)) => {
