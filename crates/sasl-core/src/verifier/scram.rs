@@ -119,7 +119,7 @@ impl Scram {
     /// a password that SASLprep changes.
     ///
     /// # Errors
-    /// [`Reason::Unavailable`](crate::failure::Reason::Unavailable) where the system gives no randomness.
+    /// [`Reason::Unavailable`] where the system gives no randomness.
     pub fn derive(hash: Hash, password: &[u8]) -> Result<Self, Failure> {
         Ok(Self::derive_with(hash, password, &random::bytes::<SALT>()?, ITERATIONS))
     }
@@ -184,7 +184,7 @@ impl Scram {
     /// `$StoredKey:ServerKey` of the password as it was typed.
     ///
     /// # Errors
-    /// [`Reason::Malformed`](crate::failure::Reason::Malformed), also for a count over a million.
+    /// [`Reason::Malformed`], also for a count over a million.
     pub fn from_text(text: &str) -> Result<Self, Failure> {
         Self::parse(text).ok_or(Failure::malformed("no SCRAM keys within limits"))
     }
