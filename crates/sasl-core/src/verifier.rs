@@ -9,6 +9,7 @@ use crate::{
     failure::Failure,
     identity::{Login, Realm},
     name::MechanismName,
+    prepare::{self, Prepared},
     secret::Secret,
 };
 use argon2id::{Argon2id, Memory};
@@ -186,10 +187,16 @@ impl Verifiers {
         of(scheme).or_else(|| of(Scheme::Plaintext))
     }
 
-    /// Whether `password` is the user's. A wrong one costs what argon2id costs, also where only a faster verifier is
-    /// kept: else the time would tell who has an account, and guesses would be cheap.
+    /// Whether `password` is the user's, as it was typed or as SASLprep has it (RFC 4616). A wrong one costs what argon2id
+    /// costs, also where only a faster verifier is kept: else the time would tell who has an account, and guesses would be
+    /// cheap. One that SASLprep changes costs twice as much, whoever the user is.
     #[must_use]
     pub fn check(&self, password: &[u8], memory: &mut Memory) -> bool {
+        self.fit(password, memory)
+            || matches!(prepare::password(password), Prepared::Changed(other) if self.fit(other.expose(), memory))
+    }
+
+    fn fit(&self, password: &[u8], memory: &mut Memory) -> bool {
         match Self::TO_CHECK.iter().find_map(|scheme| self.of(*scheme)) {
             Some(argon2id @ Verifier::Argon2id(_)) => argon2id.check(password, memory),
             Some(faster) if faster.check(password, memory) => true,
@@ -290,6 +297,21 @@ mod tests {
         assert!(plaintext.check(b"pw", &mut Memory::default()));
         assert!(!Verifiers::default().check(b"", &mut Memory::default()));
         assert!(!plaintext.check(b"wrong", &mut Memory::default()));
+    }
+
+    #[test]
+    fn a_password_may_be_typed_in_another_form_than_it_was_set_in() {
+        let (composed, decomposed) = ("pässwörd", "pa\u{308}sswo\u{308}rd");
+        let memory = &mut Memory::default();
+        for schemes in [&[Scheme::Argon2id][..], &[Scheme::CramMd5], &[Scheme::Scram(Hash::Sha1)]] {
+            let login = Login::parse("tim").unwrap();
+            let kept = Verifiers::derive(schemes, &login, &[], composed.as_bytes(), memory).unwrap();
+            assert!(
+                kept.check(composed.as_bytes(), memory) && kept.check(decomposed.as_bytes(), memory),
+                "{schemes:?}"
+            );
+            assert!(!kept.check("password".as_bytes(), memory), "{schemes:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! PLAIN (RFC 4616): `[authzid] NUL authcid NUL password`.
 //!
-//! The strings are compared octet by octet, as libsasl2 does; the RFC would have them prepared first.
+//! The name is looked up octet by octet, as libsasl2 does; the RFC would have it prepared. The password is tried as it came
+//! and as SASLprep has it: see [`Verifiers::check`](crate::verifier::Verifiers::check).
 
 use crate::{
     client_step::Response,
