@@ -31,11 +31,11 @@ fn run() -> Result<(), Box<dyn error::Error>> {
     let password = io::read_to_string(io::stdin())?;
     let realm = realm_of_this_host()?;
     let host = Host::new("smtp", &String::from_utf8_lossy(realm.as_bytes()));
-    let server = Server::builder(catalogue::STANDARD, host.clone()).build();
+    let store = open(&Location::parse(location), Access::Read)?;
+    let server = Server::builder(catalogue::STANDARD, host.clone()).decoy_secret(store.secret()?).build();
     let client =
         Client::new(catalogue::STANDARD, host, Credentials::new(login, Secret::new(password.trim_end_matches('\n'))));
-    let users = Users::new(open(&Location::parse(location), Access::Read)?, realm);
-    play(&client, &server, mechanism, &users)
+    play(&client, &server, mechanism, &Users::new(store, realm))
 }
 
 fn play(client: &Client, server: &Server, mechanism: &str, users: &Users) -> Result<(), Box<dyn error::Error>> {
