@@ -14,7 +14,7 @@ pub struct AuthOptions {
 }
 
 /// Security properties as cyrus names them: `noplaintext`, `noactive`, `nodictionary`, `forward_secrecy`,
-/// `noanonymous`, `pass_credentials`, `mutual_auth`, and `min_ssf=`, `max_ssf=` with a number of bits.
+/// `noanonymous`, `pass_credentials`, `mutual_auth`; `min_ssf=`, `max_ssf=` with a number of bits; `maxbufsize=` with one of bytes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SecurityProperties {
@@ -24,6 +24,8 @@ pub struct SecurityProperties {
     pub min_ssf: u32,
     /// `max_ssf`, in bits.
     pub max_ssf: u32,
+    /// `maxbufsize`, in bytes, where it was said.
+    pub max_buffer: Option<u32>,
 }
 
 /// A letter or a word that neither we know nor the original.
@@ -62,7 +64,8 @@ impl SecurityProperties {
     /// The properties as a policy.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        Policy::default().demanding(self.demands).with_strength(self.min_ssf, self.max_ssf)
+        let policy = Policy::default().demanding(self.demands).with_strength(self.min_ssf, self.max_ssf);
+        self.max_buffer.into_iter().fold(policy, Policy::with_max_buffer)
     }
 }
 
@@ -92,6 +95,7 @@ impl FromStr for SecurityProperties {
             match word.split_once('=') {
                 Some(("min_ssf", bits)) => properties.min_ssf = number(word, bits)?,
                 Some(("max_ssf", bits)) => properties.max_ssf = number(word, bits)?,
+                Some(("maxbufsize", bytes)) => properties.max_buffer = Some(number(word, bytes)?),
                 _ => properties.demands = properties.demands | demand_of_word(word)?,
             }
         }
@@ -125,8 +129,8 @@ fn demand_of_word(word: &str) -> Result<Guarantees, Unknown> {
     })
 }
 
-fn number(word: &str, bits: &str) -> Result<u32, Unknown> {
-    bits.parse().map_err(|_| Unknown { what: "security property", text: word.into() })
+fn number(word: &str, digits: &str) -> Result<u32, Unknown> {
+    digits.parse().map_err(|_| Unknown { what: "security property", text: word.into() })
 }
 
 impl fmt::Display for Unknown {
@@ -173,6 +177,8 @@ mod tests {
         let properties: SecurityProperties = "noanonymous, min_ssf=56 max_ssf=256".parse().unwrap();
         assert_eq!((properties.min_ssf, properties.max_ssf), (56, 256));
         let policy = properties.policy();
+        let small: SecurityProperties = "maxbufsize=4096".parse().unwrap();
+        assert_eq!((small.policy().max_buffer(), policy.max_buffer()), (4096, 65536));
         assert_eq!((policy.demands(), policy.min_ssf(), policy.max_ssf()), (Guarantees::NO_ANONYMOUS, 56, 256));
     }
 
@@ -180,7 +186,7 @@ mod tests {
     fn what_is_unknown_is_named() {
         assert_eq!("p,u".parse::<AuthOptions>().unwrap_err().to_string(), "unknown AuthOptions letter \"u\"");
         assert_eq!("P".parse::<AuthOptions>().unwrap_err().to_string(), "unknown AuthOptions letter \"P\"");
-        for bad in ["noplain", "min_ssf=x", "min_ssf=-1", "maxbufsize=3"] {
+        for bad in ["noplain", "min_ssf=x", "min_ssf=-1", "maxbufsize=", "maxbuf=3"] {
             assert_eq!(
                 bad.parse::<SecurityProperties>().unwrap_err().to_string(),
                 format!("unknown security property {bad:?}")
