@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app_conf;
+pub mod auth_info;
 pub mod auth_options;
 pub mod auth_param;
 pub mod catalogue;

@@ -1,6 +1,7 @@
 //! The server's side: what to offer, how to begin.
 
 use crate::{
+    app_conf::AppConf,
     channel::Channel,
     decoys::Decoys,
     failure::{Failure, Reason},
@@ -122,6 +123,16 @@ impl ServerBuilder {
         };
         self.mechanisms = list.into_iter().filter_map(known).collect();
         self
+    }
+
+    /// Takes from an application's `APP.conf` what is a server's: `mech_list`, where it is set. What to check passwords against,
+    /// and where that is, are the application's own affair.
+    #[must_use]
+    pub fn app_conf(self, conf: &AppConf) -> Self {
+        match conf.value("mech_list") {
+            Some(_) => self.mech_list(conf.words("mech_list").filter_map(|name| str::from_utf8(name).ok())),
+            None => self,
+        }
     }
 
     /// The realm of logins that name none (libsasl2's `user_realm`), and the one that DIGEST-MD5 offers. Without

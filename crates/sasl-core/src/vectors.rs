@@ -8,6 +8,7 @@ mod layer;
 mod server;
 
 use crate::{
+    auth_info::AuthInfo,
     auth_param::AuthParam,
     catalogue,
     channel::{
@@ -318,6 +319,20 @@ fn saslprep_as_libidn_has_it() {
         assert_eq!(ours(prepare::query(input)), text(&row["SASLprep_query"]), "{row}");
     }
     assert_eq!((saslprep.len(), precis.len()), (27, 18));
+}
+
+#[test]
+fn auth_info_as_sendmail_reads_it() {
+    for row in VECTORS["authinfo"].as_array().unwrap() {
+        let info = AuthInfo::parse(row["rhs"].as_str().unwrap());
+        assert_eq!(info.is_ok(), row["attempts_auth"].as_bool().unwrap(), "{row}");
+        let (Ok(info), Some(login)) = (info, row["authid"].as_str()) else { continue };
+        let credentials = info.credentials();
+        assert_eq!(*credentials.login, *login.as_bytes(), "{row}");
+        assert_eq!(credentials.password().unwrap().expose(), row["password"].as_str().unwrap().as_bytes(), "{row}");
+        let acts_as = credentials.acts_as.as_deref().unwrap_or(&credentials.login);
+        assert_eq!(acts_as, row["authzid"].as_str().unwrap().as_bytes(), "{row}");
+    }
 }
 
 #[test]

@@ -174,6 +174,18 @@ fn what_is_not_offered_cannot_be_started() {
 }
 
 #[test]
+fn the_list_of_an_applications_configuration_is_offered() {
+    let offer = |text: &str| {
+        let conf = AppConf::parse(text.as_bytes()).unwrap();
+        let server = Server::builder(catalogue::STANDARD, host()).app_conf(&conf).build();
+        server.offer(&Channel::tls(256)).map(|name| name.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(offer("pwcheck_method: saslauthd\nmech_list: plain login\n"), "PLAIN LOGIN");
+    assert_eq!(offer("mech_list: CRAM-MD5 \tBOGUS digest-md5"), "CRAM-MD5 DIGEST-MD5");
+    assert_eq!(offer("pwcheck_method: saslauthd").split(' ').count(), UNSHOWN.len() + 2);
+}
+
+#[test]
 fn no_initial_response_is_not_an_empty_one() {
     let channel = Channel::tls(256);
     let empty = challenged(reply(&server(), &channel, "PLAIN", None));
