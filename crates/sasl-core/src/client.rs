@@ -32,8 +32,10 @@ pub const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 pub struct Choice<'a> {
     client: &'a Client,
     channel: Channel,
-    offered: Vec<MechanismName>,
-    at: usize,
+    /// What was chosen, and what is left.
+    candidates: Vec<&'static Mechanism>,
+    /// What to say where the mechanism does not bind.
+    unbound: ClientBinding,
 }
 
 impl Client {
@@ -57,7 +59,8 @@ impl Client {
         Self { iterations, ..self }
     }
 
-    /// The first of our mechanisms that the server offers, that the policy admits on `channel` and that the credentials fit.
+    /// The first of our mechanisms that the server offers, that the policy admits on `channel` and that the credentials fit;
+    /// one that binds to the channel before all that do not.
     /// `offered` must have come over this very channel, and be all that did: SCRAM vouches for it.
     ///
     /// # Errors
@@ -67,8 +70,20 @@ impl Client {
         channel: &Channel,
         offered: impl IntoIterator<Item = &'a str>,
     ) -> Result<Choice<'_>, Failure> {
-        let offered = offered.into_iter().filter_map(MechanismName::parse).collect();
-        Choice { client: self, channel: channel.clone(), offered, at: 0 }.or_next()
+        let offered: Vec<_> = offered.into_iter().filter_map(MechanismName::parse).collect();
+        let will_do = |mechanism: &&'static Mechanism| {
+            offered.contains(&mechanism.name)
+                && mechanism.admitted_by(&self.policy, channel).is_ok()
+                && self.can_prove(mechanism)
+        };
+        let mut candidates: Vec<_> = self.mechanisms.iter().copied().filter(will_do).collect();
+        candidates.sort_by_key(|mechanism| mechanism.binds != Binds::Always);
+        let binding_offered = offered.iter().any(|name| name.as_str().ends_with("-PLUS"));
+        let unbound = match channel.bindings() {
+            [_, ..] if !binding_offered => ClientBinding::NotOffered,
+            _ => ClientBinding::Unable,
+        };
+        Choice { client: self, channel: channel.clone(), candidates, unbound }.unless_none()
     }
 
     /// Begins an exchange by the mechanism of that name, whatever the server offers.
@@ -135,37 +150,27 @@ impl Choice<'_> {
     /// # Errors
     /// [`Reason::Malformed`] where the credentials hold what no peer would read.
     pub fn begin(&self) -> Result<Response, Failure> {
-        let binding_offered = self.offered.iter().any(|name| name.as_str().ends_with("-PLUS"));
-        let unbound = match self.channel.bindings() {
-            [_, ..] if !binding_offered => ClientBinding::NotOffered,
-            _ => ClientBinding::Unable,
-        };
-        self.client.begin(self.mechanism(), &self.channel, unbound)
+        self.client.begin(self.mechanism(), &self.channel, self.unbound.clone())
     }
 
     /// The next best, after the server refused this one. It may be a weaker one: ask for what you need by the policy.
     ///
     /// # Errors
     /// [`Reason::NoMechanism`] where there is none left.
-    pub fn next(self) -> Result<Self, Failure> {
-        Self { at: self.at + 1, ..self }.or_next()
+    pub fn next(mut self) -> Result<Self, Failure> {
+        self.candidates.remove(0);
+        self.unless_none()
     }
 
-    /// This one if it will do, else the next that does.
-    fn or_next(self) -> Result<Self, Failure> {
-        let client = self.client;
-        let will_do = |mechanism: &Mechanism| {
-            self.offered.contains(&mechanism.name)
-                && mechanism.admitted_by(&client.policy, &self.channel).is_ok()
-                && client.can_prove(mechanism)
-        };
-        let found = client.mechanisms[self.at..].iter().position(|mechanism| will_do(mechanism));
-        let found = found.ok_or(Failure::new(Reason::NoMechanism, "nothing offered will do"))?;
-        Ok(Self { at: self.at + found, ..self })
+    fn unless_none(self) -> Result<Self, Failure> {
+        match self.candidates.is_empty() {
+            true => Err(Failure::new(Reason::NoMechanism, "nothing offered will do")),
+            false => Ok(self),
+        }
     }
 
     fn mechanism(&self) -> &'static Mechanism {
-        self.client.mechanisms[self.at]
+        self.candidates[0]
     }
 }
 

@@ -64,6 +64,9 @@ fn a_client_binds_where_it_can() {
     let chosen = |channel: &Channel| client.choose(channel, [PLAIN, "PLAIN", PLUS]).unwrap().name().to_string();
     assert_eq!(chosen(&channel), PLUS);
     assert_eq!(chosen(&Channel::tls(256)), PLAIN);
+    let weaker_hash = client.choose(&channel, [PLAIN, "SCRAM-SHA-1-PLUS"]).unwrap();
+    assert_eq!(weaker_hash.name().as_str(), "SCRAM-SHA-1-PLUS", "somebody may have taken the other -PLUS off the list");
+    assert_eq!(weaker_hash.next().unwrap().name().as_str(), PLAIN);
     let strict = sasl_core::client::Client::new(catalogue::ALL, host(), tim()).with_policy(required());
     assert_eq!(strict.choose(&channel, [PLAIN, "PLAIN"]).unwrap_err().reason(), Reason::NoMechanism);
     assert_eq!(strict.choose(&channel, [PLAIN, PLUS]).unwrap().name().as_str(), PLUS);
