@@ -44,7 +44,7 @@ impl Encryptor {
         let message = &wire[start..];
         let tag = mac.of(number, message);
         let padding = BLOCK - (message.len() + TAG) % BLOCK;
-        wire.extend(iter::repeat_n(padding as u8, padding));
+        wire.extend(iter::repeat_n(octet(padding), padding));
         wire.extend_from_slice(&tag);
         let blocks = Array::cast_slice_from_core_mut(wire[start..].as_chunks_mut().0);
         match self {
@@ -86,12 +86,16 @@ impl Decryptor {
 /// How much of the end is padding, and whether it is as it must be; the shortest where it is not. In constant time.
 fn padding(padded: &[u8]) -> Option<(u8, Choice)> {
     let last = *padded.last()?;
-    let most = padded.len().min(BLOCK) as u8;
+    let most = octet(padded.len().min(BLOCK));
     let mut right = !last.ct_eq(&0) & !last.ct_gt(&most);
     for (at, octet) in (0..most).zip(padded.iter().rev()) {
         right &= octet.ct_eq(&last) | !last.ct_gt(&at);
     }
     Some((u8::conditional_select(&1, &last, right), right))
+}
+
+fn octet(length: usize) -> u8 {
+    u8::try_from(length).expect("at most a block")
 }
 
 /// Hashes one block more where a message took fewer than the longest that it could have been: the time would tell which
@@ -127,7 +131,7 @@ fn vector(sealing: &[u8; 16]) -> &[u8; BLOCK] {
 /// parity, which nobody looks at.
 fn spread(key: &[u8]) -> [u8; 8] {
     let bits = key.iter().fold(0, |bits: u64, octet| bits << 8 | u64::from(*octet));
-    std::array::from_fn(|at| (bits >> (49 - 7 * at) << 1) as u8)
+    (0..8).fold(0, |spread: u64, at| spread << 8 | (bits >> (49 - 7 * at) & 0x7f) << 1).to_be_bytes()
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! MD5's function of one block (RFC 1321 section 3.4).
+//! MD5's function of one block (RFC 1321 section 3.4), arranged for speed.
+
+use std::{array, hint};
 
 /// The chaining value.
 pub(super) type State = [u32; 4];
@@ -19,10 +21,12 @@ pub(super) fn compress(state: &mut State, block: &[u8; BLOCK]) {
 #[inline(always)]
 pub(super) fn compress_beside(state: &mut State, block: &[u8; BLOCK], mut work: impl FnMut(usize)) {
     let words = block.as_chunks().0;
-    let words: [u32; 16] = std::array::from_fn(|at| u32::from_le_bytes(words[at]));
+    let words: [u32; 16] = array::from_fn(|at| u32::from_le_bytes(words[at]));
+    // The compiler adds a constant that it knows last, and so makes the next step wait for it.
+    let sines = hint::black_box(&SINES);
     let mut now = *state;
     macro_rules! steps {
-        ($($number:literal)*) => { $(now = step::<$number>(now, &words); work($number);)* };
+        ($($number:literal)*) => { $(now = step::<$number>(now, &words, sines); work($number);)* };
     }
     steps!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     steps!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
@@ -33,17 +37,20 @@ pub(super) fn compress_beside(state: &mut State, block: &[u8; BLOCK], mut work: 
     }
 }
 
-/// The operation of section 3.4, with the roles of the four words turned on by one.
+/// The operation of section 3.4, which turns the roles of the four words on by one. `b` is new, and all else is there
+/// before it: so what does not hang on `b` is added first. The second round's function is a sum for that, whose terms
+/// have no bit in common.
 #[inline(always)]
-fn step<const NUMBER: usize>([a, b, c, d]: State, words: &[u32; 16]) -> State {
-    let (mixed, word) = match NUMBER / 16 {
-        0 => (b & c | !b & d, NUMBER),
-        1 => (b & d | c & !d, 5 * NUMBER + 1),
-        2 => (b ^ c ^ d, 3 * NUMBER + 5),
-        _ => (c ^ (b | !d), 7 * NUMBER),
+fn step<const NUMBER: usize>([a, b, c, d]: State, words: &[u32; 16], sines: &[u32; 64]) -> State {
+    let (early, late, word) = match NUMBER / 16 {
+        0 => (0, d ^ b & (c ^ d), NUMBER),
+        1 => (c & !d, b & d, 5 * NUMBER + 1),
+        2 => (0, b ^ (c ^ d), 3 * NUMBER + 5),
+        _ => (0, c ^ (b | !d), 7 * NUMBER),
     };
-    let sum = a.wrapping_add(SINES[NUMBER]).wrapping_add(words[word % 16]).wrapping_add(mixed);
-    [d, b.wrapping_add(sum.rotate_left(SHIFTS[NUMBER / 16][NUMBER % 4])), b, c]
+    let ready = a.wrapping_add(sines[NUMBER]).wrapping_add(words[word % 16]).wrapping_add(early);
+    let turned = ready.wrapping_add(late).rotate_left(SHIFTS[NUMBER / 16][NUMBER % 4]);
+    [d, b.wrapping_add(turned), b, c]
 }
 
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];

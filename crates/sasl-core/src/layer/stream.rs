@@ -23,7 +23,8 @@ pub(super) fn seal(mac: &Mac, rc4: &mut Rc4, number: u32, message: &mut [u8]) ->
             rc4.apply(head);
             let (blocks, rest) = rest.as_chunks_mut();
             for block in blocks {
-                compress_and_apply(&mut state, &block.clone(), rc4, block);
+                let plain = *block;
+                compress_and_apply(&mut state, &plain, rc4, block);
             }
             let tag = mac.finish(&state, rest, length);
             rc4.apply(rest);
@@ -63,7 +64,6 @@ pub(super) fn open(mac: &Mac, rc4: &mut Rc4, number: u32, message: &mut [u8], ta
 /// Hashes one block and runs RC4 over another: one octet of the key stream beside each of the 64 steps of MD5. Alone,
 /// each of the two leaves most of the processor idle, since each of its steps waits for the last one; together they take
 /// little longer than one.
-#[inline(never)]
 fn compress_and_apply(state: &mut State, hashed: &[u8; BLOCK], rc4: &mut Rc4, text: &mut [u8; BLOCK]) {
     rc4.lend(|table, place| compress_beside(state, hashed, |step| text[step] ^= place.next(table)));
 }
