@@ -46,17 +46,15 @@ fn what_protects_the_connection_is_the_strongest_that_both_allow() {
         assert_eq!((bits(&layers.0), bits(&layers.1)), (ssf, ssf));
         let (Some(mut theirs), Some(mut ours)) = layers else { continue };
         for round in 0..3 {
-            for (from, to) in [(&mut theirs, &mut ours)] {
-                let text = vec![b'x'; 70_000 * round + 1];
-                let (mut wire, mut read) = (Vec::new(), Vec::new());
-                from.encode(&text, &mut wire);
-                wire.chunks(1000).for_each(|piece| to.decode(piece, &mut read).unwrap());
-                assert!(read == text, "{ssf} bits, round {round}");
-                (wire, read) = (Vec::new(), Vec::new());
-                to.encode(&text, &mut wire);
-                from.decode(&wire, &mut read).unwrap();
-                assert!(read == text, "{ssf} bits, round {round}, back");
-            }
+            let text = vec![b'x'; 70_000 * round + 1];
+            let (mut wire, mut read) = (Vec::new(), Vec::new());
+            theirs.encode(&text, &mut wire);
+            wire.chunks(1000).for_each(|piece| ours.decode(piece, &mut read).unwrap());
+            assert!(read == text, "{ssf} bits, round {round}");
+            (wire, read) = (Vec::new(), Vec::new());
+            ours.encode(&text, &mut wire);
+            theirs.decode(&wire, &mut read).unwrap();
+            assert!(read == text, "{ssf} bits, round {round}, back");
         }
     }
 }
