@@ -3,7 +3,6 @@
 
 mod block;
 mod mac;
-mod md5;
 mod packet;
 mod rc4;
 mod stream;

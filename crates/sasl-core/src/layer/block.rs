@@ -1,10 +1,8 @@
 //! A message, its padding and its MAC under DES or 3DES in CBC mode (RFC 2831 section 2.4). The chain goes on from
 //! packet to packet.
 
-use super::{
-    mac::{HEAD, Mac, TAG},
-    md5::{BLOCK as HASHED, START, compress},
-};
+use super::mac::{HEAD, Mac, TAG};
+use crate::md5_block::{BLOCK as HASHED, START, compress};
 use cbc::cipher::{
     Array, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit,
     consts::{U8, U16},

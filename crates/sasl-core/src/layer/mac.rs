@@ -1,6 +1,6 @@
 //! HMAC-MD5 (RFC 2104) over a packet's number and message, cut to ten octets (RFC 2831 section 2.3).
 
-use super::md5::{BLOCK, START, State, compress};
+use crate::md5_block::{self, BLOCK, START, State, compress};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The octets that are left of the hash.
@@ -50,8 +50,8 @@ impl Mac {
 
     /// The MAC of a message that long, of which `rest` is no whole block.
     pub(super) fn finish(&self, inner: &State, rest: &[u8], length: usize) -> Tag {
-        let inner = octets(last_blocks(inner, rest, 4 + length));
-        let outer = octets(last_blocks(&self.outer, &inner, inner.len()));
+        let inner = md5_block::finish(inner, rest, BLOCK + 4 + length);
+        let outer = md5_block::finish(&self.outer, &inner, BLOCK + inner.len());
         *outer.first_chunk().expect("ten of sixteen octets")
     }
 }
@@ -70,25 +70,6 @@ fn keyed(key: &[u8; 16], pad: u8) -> State {
     let mut state = START;
     compress(&mut state, &block);
     state
-}
-
-/// The end of a hash: the rest, a one, zeros, and the length in bits at the end of a block (RFC 1321 sections 3.1 and
-/// 3.2). `length` is without the key's block.
-fn last_blocks(state: &State, rest: &[u8], length: usize) -> State {
-    let mut last = [0; 2 * BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    last[rest.len()] = 0x80;
-    let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
-    last[end - 8..end].copy_from_slice(&(8 * (BLOCK + length) as u64).to_le_bytes());
-    let mut state = *state;
-    last[..end].as_chunks().0.iter().for_each(|block| compress(&mut state, block));
-    state
-}
-
-fn octets(words: State) -> [u8; 16] {
-    let mut octets = [0; 16];
-    octets.as_chunks_mut().0.iter_mut().zip(words).for_each(|(octets, word)| *octets = word.to_le_bytes());
-    octets
 }
 
 #[cfg(test)]

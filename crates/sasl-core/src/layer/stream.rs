@@ -3,9 +3,9 @@
 
 use super::{
     mac::{Mac, Tag, first_block},
-    md5::{BLOCK, State, compress, compress_beside},
     rc4::Rc4,
 };
+use crate::md5_block::{BLOCK, State, compress, compress_beside};
 use subtle::{Choice, ConstantTimeEq};
 
 /// Encrypts a message in place, and gives its MAC, encrypted.

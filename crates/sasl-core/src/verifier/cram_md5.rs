@@ -1,12 +1,15 @@
 //! What a CRAM-MD5 server keeps: HMAC-MD5 (RFC 2104) stopped after its key.
 
-use crate::{failure::Failure, hex, secret::Secret};
-use md5::{Digest, Md5, block_api::compress};
-use std::{fmt, slice};
+use crate::{
+    failure::Failure,
+    hex,
+    md5_block::{self, BLOCK, START, compress},
+    secret::Secret,
+};
+use md5::{Digest, Md5};
+use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
-const BLOCK: usize = 64;
 
 /// What the key is combined with (RFC 2104 section 2).
 const IPAD: u8 = 0x36;
@@ -74,40 +77,18 @@ impl CramMd5 {
     }
 }
 
-/// The chaining value of MD5 before its first block (RFC 1321 section 3.3).
-const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-
 fn state_after(block: &[u8; BLOCK]) -> [u8; 16] {
     let mut state = Zeroizing::new(START);
-    compress(&mut state, slice::from_ref(block));
-    octets(*state)
+    compress(&mut state, block);
+    md5_block::octets(*state)
 }
 
 /// MD5 of one block and a message, after the block was taken and left `state`.
 fn resume(state: &[u8; 16], message: &[u8]) -> [u8; 16] {
-    let mut state = Zeroizing::new(words(state));
+    let mut state = Zeroizing::new(md5_block::words(state));
     let (whole, rest) = message.as_chunks::<BLOCK>();
-    compress(&mut state, whole);
-    // A one, zeros, and the length in bits at the end of a block (RFC 1321 sections 3.1 and 3.2).
-    let mut last = [0; 2 * BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    last[rest.len()] = 0x80;
-    let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
-    last[end - 8..end].copy_from_slice(&(8 * (BLOCK + message.len()) as u64).to_le_bytes());
-    compress(&mut state, last[..end].as_chunks().0);
-    last[..rest.len()].zeroize();
-    octets(*state)
-}
-
-fn words(octets: &[u8; 16]) -> [u32; 4] {
-    let (words, _) = octets.as_chunks();
-    [0, 1, 2, 3].map(|at| u32::from_le_bytes(words[at]))
-}
-
-fn octets(words: [u32; 4]) -> [u8; 16] {
-    let mut octets = [0; 16];
-    octets.as_chunks_mut().0.iter_mut().zip(words).for_each(|(octets, word)| *octets = word.to_le_bytes());
-    octets
+    whole.iter().for_each(|block| compress(&mut state, block));
+    md5_block::finish(&state, rest, BLOCK + message.len())
 }
 
 impl fmt::Debug for CramMd5 {

@@ -1,25 +1,27 @@
-//! MD5's function of one block (RFC 1321 section 3.4), arranged for speed.
+//! MD5's function of one block (RFC 1321 section 3.4), arranged for speed, for what hashes on from a state that is kept:
+//! HMAC after its key.
 
 use std::{array, hint};
+use zeroize::Zeroizing;
 
 /// The chaining value.
-pub(super) type State = [u32; 4];
+pub(crate) type State = [u32; 4];
 
 /// The octets that one call takes.
-pub(super) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 
 /// The chaining value before the first block (section 3.3).
-pub(super) const START: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+pub(crate) const START: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
 /// Takes one block.
-pub(super) fn compress(state: &mut State, block: &[u8; BLOCK]) {
+pub(crate) fn compress(state: &mut State, block: &[u8; BLOCK]) {
     compress_beside(state, block, |_| ());
 }
 
 /// Takes one block, and calls `work` with the number of each of the 64 steps. Every step waits for the one before it,
 /// so the processor has room for other work beside them.
 #[inline(always)]
-pub(super) fn compress_beside(state: &mut State, block: &[u8; BLOCK], mut work: impl FnMut(usize)) {
+pub(crate) fn compress_beside(state: &mut State, block: &[u8; BLOCK], mut work: impl FnMut(usize)) {
     let words = block.as_chunks().0;
     let words: [u32; 16] = array::from_fn(|at| u32::from_le_bytes(words[at]));
     // The compiler adds a constant that it knows last, and so makes the next step wait for it.
@@ -35,6 +37,32 @@ pub(super) fn compress_beside(state: &mut State, block: &[u8; BLOCK], mut work: 
     for (word, now) in state.iter_mut().zip(now) {
         *word = word.wrapping_add(now);
     }
+}
+
+/// Takes the end of a message, `rest`, and gives the hash of it all; `length` is that of the message, in octets. What fills the
+/// last block is a one, zeros, and the length in bits (sections 3.1 and 3.2).
+pub(crate) fn finish(state: &State, rest: &[u8], length: usize) -> [u8; 16] {
+    let mut last = Zeroizing::new([0; 2 * BLOCK]);
+    last[..rest.len()].copy_from_slice(rest);
+    last[rest.len()] = 0x80;
+    let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
+    last[end - 8..end].copy_from_slice(&(8 * length as u64).to_le_bytes());
+    let mut state = Zeroizing::new(*state);
+    last[..end].as_chunks().0.iter().for_each(|block| compress(&mut state, block));
+    octets(*state)
+}
+
+/// A state as it is written: words least significant octet first.
+pub(crate) fn octets(words: State) -> [u8; 16] {
+    let mut octets = [0; 16];
+    octets.as_chunks_mut().0.iter_mut().zip(words).for_each(|(octets, word)| *octets = word.to_le_bytes());
+    octets
+}
+
+/// A state as it is computed with.
+pub(crate) fn words(octets: &[u8; 16]) -> State {
+    let (words, _) = octets.as_chunks();
+    [0, 1, 2, 3].map(|at| u32::from_le_bytes(words[at]))
 }
 
 /// The operation of section 3.4, which turns the roles of the four words on by one. `b` is new, and all else is there
