@@ -163,6 +163,7 @@ impl Encoder {
     /// Appends to `wire` the packets that carry `plain`: none if it is empty. They must be sent in the order in which they
     /// were made.
     pub fn encode(&mut self, plain: &[u8], wire: &mut Vec<u8>) {
+        wire.reserve(plain.len() + plain.len().div_ceil(self.max_plaintext) * packet::MOST_ADDED);
         for message in plain.chunks(self.max_plaintext) {
             let start = packet::begin(wire);
             wire.extend_from_slice(message);

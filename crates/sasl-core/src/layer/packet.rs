@@ -10,6 +10,9 @@ const PREFIX: usize = 4;
 /// The octets of version and number.
 const TRAILER: usize = 6;
 
+/// What a packet adds to a message at most: eight octets are the longest padding.
+pub(super) const MOST_ADDED: usize = PREFIX + 8 + TAG + TRAILER;
+
 /// Puts packets together from whatever pieces they come in.
 pub(super) struct Packets {
     /// The beginning of a packet whose end has not come; or a whole one, which was handed out.
