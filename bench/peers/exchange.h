@@ -1,26 +1,11 @@
-/* What the peers' programs share: the account, the clock, and the medians they print, as one line of JSON. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#define USER "user0000000"
-#define PASSWORD "pass0000000"
-#define REALM "example.org"
-#define HOST "host.example.org"
+/* What the peers' programs share that time exchanges: the medians they print, as one line of JSON. */
+#include "account.h"
 
 /* One exchange: all of it, and the server's part of it, in nanoseconds. */
 struct times {
     uint64_t full;
     uint64_t server;
 };
-
-static uint64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* Calls the server, and adds the time to `sum`. */
 #define TIMED(sum, call)                \
