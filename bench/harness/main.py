@@ -11,6 +11,7 @@ from pathlib import Path
 from . import machine, programs
 from .bench import Bench
 from .measures.instructions import Instructions
+from .measures.layers import Layers
 from .measures.logins import Logins
 from .measures.mechanisms import Mechanisms
 from .measures.memory import Memory
@@ -19,7 +20,8 @@ from .ours import Ours
 from .plan import FULL, QUICK
 from .table import table
 
-MEASURES = {"logins": Logins, "instructions": Instructions, "memory": Memory, "mechanisms": Mechanisms}
+MEASURES = {"logins": Logins, "instructions": Instructions, "memory": Memory, "mechanisms": Mechanisms,
+            "layers": Layers}
 RESULTS = programs.BENCH / "RESULTS.md"
 
 

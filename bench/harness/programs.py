@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 BENCH = Path(__file__).parent.parent
-PEERS = {"libsasl2": "-lsasl2", "gsasl": "-lgsasl"}
+PEERS = {"libsasl2": "-lsasl2", "gsasl": "-lgsasl", "layers": "-lsasl2"}
 
 
 def find_ours():
@@ -19,7 +19,7 @@ def find_ours():
 
 
 def build_tools():
-    """Builds saslbench and mechs. Returns where they are."""
+    """Builds saslbench, mechs and layers. Returns where they are."""
     cargo = ["cargo", "build", "--quiet", "--release", "--locked", "--bins"]
     subprocess.run(cargo, cwd=BENCH, check=True)
     metadata = ["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"]
