@@ -23,6 +23,8 @@ pub enum Reason {
     NotAuthorized,
     /// The exchange is not tied to the channel as it must be. Tell the peer no more than of [`Self::BadCredentials`].
     ChannelBinding,
+    /// A line of the protocol was longer than this side takes.
+    LineTooLong,
     /// The client broke off.
     Cancelled,
     /// No such mechanism here, or not on this channel.
@@ -63,18 +65,27 @@ impl Failure {
     }
 }
 
+impl Reason {
+    /// A text that is safe to send, the same for all that a peer must not tell apart.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::BadCredentials | Self::NotAuthorized | Self::ChannelBinding => "authentication failed",
+            Self::Malformed => "malformed message",
+            Self::LineTooLong => "line too long",
+            Self::Cancelled => "cancelled",
+            Self::NoMechanism => "mechanism not available",
+            Self::TooWeak => "mechanism too weak",
+            Self::EncryptionRequired => "encryption required for this mechanism",
+            Self::ServerNotAuthenticated => "the server did not prove itself",
+            Self::Unavailable => "temporary failure",
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.reason {
-            Reason::BadCredentials | Reason::NotAuthorized | Reason::ChannelBinding => "authentication failed",
-            Reason::Cancelled => "cancelled",
-            Reason::Malformed => "malformed message",
-            Reason::NoMechanism => "mechanism not available",
-            Reason::TooWeak => "mechanism too weak",
-            Reason::EncryptionRequired => "encryption required for this mechanism",
-            Reason::ServerNotAuthenticated => "the server did not prove itself",
-            Reason::Unavailable => "temporary failure",
-        })
+        f.write_str(self.reason.text())
     }
 }
 

@@ -17,6 +17,7 @@ mod hex;
 pub mod host;
 pub mod identity;
 pub mod layer;
+pub mod line;
 mod md5_block;
 pub mod mechanism;
 pub mod mechanisms;
