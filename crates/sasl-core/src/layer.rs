@@ -135,6 +135,12 @@ impl Layer {
         self.decoder.decode(wire, plain)
     }
 
+    /// Whether the peer may end the connection now, as [`Decoder::is_between_packets`].
+    #[must_use]
+    pub fn is_between_packets(&self) -> bool {
+        self.decoder.is_between_packets()
+    }
+
     /// One half for each direction, which know nothing of each other: for two tasks.
     #[must_use]
     pub fn split(self) -> (Encoder, Decoder) {
@@ -208,6 +214,12 @@ impl Decoder {
             self.opener = None;
         }
         decoded
+    }
+
+    /// Whether no packet has begun whose end has not come. A connection that ends elsewhere was cut off.
+    #[must_use]
+    pub fn is_between_packets(&self) -> bool {
+        self.packets.are_whole()
     }
 
     fn decode_packets(&mut self, mut wire: &[u8], plain: &mut Vec<u8>) -> Result<(), Failure> {

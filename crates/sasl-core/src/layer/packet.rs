@@ -45,6 +45,11 @@ impl Packets {
         Ok((self.begun.len() == whole).then(|| &self.begun[PREFIX..]))
     }
 
+    /// Whether no packet has begun whose end has not come.
+    pub(super) fn are_whole(&self) -> bool {
+        self.begun.is_empty() || self.whole(&self.begun).is_ok_and(|whole| whole == Some(self.begun.len()))
+    }
+
     /// The octets that memory is held for.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {

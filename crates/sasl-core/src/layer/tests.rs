@@ -132,6 +132,18 @@ fn numbers_begin_again_after_the_last() {
 
 /// A packet without a message, which nobody needs to send.
 #[test]
+fn a_connection_may_end_between_packets_alone() {
+    let (mut encoder, mut decoder) = pair(Protection::Rc4, 100);
+    let wire = packets(&mut encoder, &["one", "two"]).concat();
+    let whole = wire.len() / 2;
+    for (at, octet) in wire.iter().enumerate() {
+        assert_eq!(decoder.is_between_packets(), at % whole == 0, "{at}");
+        decode(&mut decoder, &[*octet]).unwrap();
+    }
+    assert!(decoder.is_between_packets());
+}
+
+#[test]
 fn an_empty_message_is_a_message() {
     for protection in PROTECTIONS {
         let (mut encoder, mut decoder) = pair(protection, 100);
