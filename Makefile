@@ -30,7 +30,7 @@ demo:  ## a tour on a scratch store and a scratch socket
 test:  ## everything that CI runs
 	tests/setup test
 	$(MAKE) check
-	cargo test --locked --workspace
+	cargo test --locked --workspace --all-features
 	$(MAKE) build
 	$(MAKE) demo
 	set -e; for suite in $(SUITES) bench/check; do echo "== $$suite"; $$suite; done
@@ -39,8 +39,8 @@ test:  ## everything that CI runs
 check:  ## format, lints, documentation, dependencies, layers
 	tests/setup check
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	tests/deny
 	tests/layers/check
 
