@@ -1,4 +1,4 @@
-/* What the peers' programs share that time exchanges: the medians they print, as one line of JSON. */
+/* What the peers' programs share that time exchanges: they print medians, as one line of JSON. */
 #include "account.h"
 
 /* One exchange: all of it, and the server's part of it, in nanoseconds. */
@@ -14,18 +14,6 @@ struct times {
         call;                           \
         (sum) += now() - began_;        \
     } while (0)
-
-static int ascending(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static uint64_t median(uint64_t *values, size_t count)
-{
-    qsort(values, count, sizeof *values, ascending);
-    return values[count / 2];
-}
 
 /* Runs `exchange` so many times, a tenth more to warm up, and prints the medians. */
 static void measure(size_t count, struct times (*exchange)(void))

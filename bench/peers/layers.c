@@ -61,18 +61,16 @@ int main(int count, char **words)
     size_t length = strtoul(words[3], NULL, 10), rounds = strtoul(words[4], NULL, 10), warm_up = rounds / 10;
     size_t packets = ROUND / length ? ROUND / length : 1;
     char *message = malloc(length), *room = malloc(packets * (length + 100));
-    uint64_t time = 0;
-    if (!message || !room)
+    uint64_t *times = malloc((warm_up + rounds) * sizeof *times);
+    if (!message || !room || !times || !rounds)
         abort();
     memset(message, 'x', length);
     mechanism = "DIGEST-MD5";
     begin();
     agree(strcmp(words[1], "auth-int") ? 128 : 1);
-    for (size_t i = 0; i < warm_up + rounds; i++) {
-        uint64_t took = strcmp(words[2], "encode") ? decode(message, (unsigned)length, packets, room)
-                                                   : encode(message, (unsigned)length, packets);
-        time += i < warm_up ? 0 : took;
-    }
-    printf("{\"bytes\":%zu,\"ns\":%lu}\n", rounds * packets * length, time);
+    for (size_t i = 0; i < warm_up + rounds; i++)
+        times[i] = strcmp(words[2], "encode") ? decode(message, (unsigned)length, packets, room)
+                                              : encode(message, (unsigned)length, packets);
+    printf("{\"bytes\":%zu,\"ns\":%lu}\n", packets * length, median(times + warm_up, rounds));
     return 0;
 }

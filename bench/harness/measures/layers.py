@@ -60,7 +60,7 @@ class Layers:
         under = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}"]
         carried = carry([*under, program, qop, task, str(COUNTED), str(rounds)])
         total = re.search(r"^totals: (\d+)", out.read_text(), re.M)
-        return int(total[1]), carried["bytes"]
+        return int(total[1]), carried["bytes"] * rounds
 
 
 def carry(command):

@@ -1,19 +1,19 @@
 //! `layers QOP encode|decode BLOCK COUNT`: both ends of a layer that DIGEST-MD5 agreed on, in one process. Protects, or
-//! reads, packets that carry BLOCK bytes each, COUNT times about 256 KiB; prints how many bytes were carried and the
-//! nanoseconds that it took, as one line of JSON. `bench/peers/layers.c` does the same with libsasl2.
+//! reads, packets that carry BLOCK bytes each, COUNT rounds of about 256 KiB; prints how many bytes a round carried and the
+//! median of the nanoseconds that it took, as one line of JSON. `bench/peers/layers.c` does the same with libsasl2.
 
 mod ends;
 mod task;
 
 use ends::Ends;
 use std::{env, error::Error, process::ExitCode};
-use task::Task;
+use task::{Round, Task};
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let [qop, task, block, count] = words.as_slice() else { return usage() };
     let (Some(ssf), Some(task)) = (ssf(qop), Task::parse(task)) else { return usage() };
-    let (Ok(block @ 1..), Ok(count)) = (block.parse(), count.parse()) else { return usage() };
+    let (Ok(block @ 1..), Ok(count @ 1..)) = (block.parse(), count.parse()) else { return usage() };
     match measure(ssf, task, block, count) {
         Ok(line) => {
             println!("{line}");
@@ -43,6 +43,6 @@ fn ssf(qop: &str) -> Option<u32> {
 fn measure(ssf: u32, task: Task, block: usize, count: usize) -> Result<String, Box<dyn Error>> {
     let mut ends = Ends::agree(ssf)?;
     task.run(&mut ends, block, count / 10)?;
-    let done = task.run(&mut ends, block, count)?;
-    Ok(format!(r#"{{"bytes":{},"ns":{}}}"#, done.bytes, done.time.as_nanos()))
+    let Round { bytes, time } = task.run(&mut ends, block, count)?;
+    Ok(format!(r#"{{"bytes":{bytes},"ns":{}}}"#, time.as_nanos()))
 }
