@@ -91,6 +91,25 @@ fn packets_are_no_longer_than_the_other_side_takes() {
     assert!(server.max_plaintext() > 60_000);
 }
 
+#[test]
+fn a_packet_must_have_room_for_a_message() {
+    let meet = |bytes: u32, max: u32| {
+        let tiny = strength(1, max).with_max_buffer(bytes);
+        [agree(tiny.clone(), strength(1, max), &Channel::plain()), agree(strength(1, max), tiny, &Channel::plain())]
+    };
+    for (bytes, max, room) in [(17, 1, true), (25, 128, false), (26, 128, true)] {
+        for met in meet(bytes, max) {
+            assert_eq!(met.as_ref().err().map(Failure::reason), (!room).then_some(Reason::Malformed), "{bytes} {max}");
+            let Ok((success, established)) = met else { continue };
+            let (mut server, mut client) = (success.into_layer().unwrap(), established.into_layer().unwrap());
+            let (mut wire, mut plain) = (Vec::new(), Vec::new());
+            client.encode(b"hello", &mut wire);
+            server.decode(&wire, &mut plain).unwrap();
+            assert_eq!(plain, b"hello");
+        }
+    }
+}
+
 /// Several realms are offered, and a user has a password in each.
 #[test]
 fn a_client_chooses_among_several_realms() {

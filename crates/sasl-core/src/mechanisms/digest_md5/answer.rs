@@ -148,6 +148,9 @@ impl Answer {
         if fields.response.len() != 32 || fields.count().is_none() {
             return Err(Failure::malformed("response or nc of a wrong form"));
         }
+        if !self.qop.fits(self.maxbuf) {
+            return Err(Failure::malformed("maxbuf without room for a message"));
+        }
         fields.check_uri(service)
     }
 }

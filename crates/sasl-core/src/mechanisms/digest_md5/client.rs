@@ -50,15 +50,19 @@ impl Session {
             return Err(Failure::malformed("algorithm other than md5-sess"));
         }
         let (qops, ciphers) = (directives.one("qop")?.unwrap_or(b"auth"), directives.one("cipher")?);
-        let charset = directives.one("charset")?;
+        let (charset, maxbuf) = (directives.one("charset")?, maxbuf(directives.one("maxbuf")?)?);
         check_charset(charset)?;
+        let qop = Range::of(&context.policy, &context.channel).choose(qops, ciphers.unwrap_or_default())?;
+        if !qop.fits(maxbuf) {
+            return Err(Failure::malformed("maxbuf without room for a message"));
+        }
         Ok(Self {
             realm: choose_realm(&context.credentials, &directives).map(<[u8]>::to_vec),
             nonce: directives.the("nonce")?.to_vec(),
             cnonce: context.nonces.next(Notation::Client)?,
             count: 1,
-            qop: Range::of(&context.policy, &context.channel).choose(qops, ciphers.unwrap_or_default())?,
-            maxbuf: maxbuf(directives.one("maxbuf")?)?,
+            qop,
+            maxbuf,
             utf8: charset.is_some(),
             context,
         })

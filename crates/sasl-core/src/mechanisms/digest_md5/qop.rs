@@ -88,6 +88,15 @@ impl Qop {
         }
     }
 
+    /// Whether a packet of so many bytes has room for anything beside its own MAC, padding and number.
+    pub(super) const fn fits(self, maxbuf: u32) -> bool {
+        match self {
+            Self::Auth => true,
+            Self::AuthInt => maxbuf > 16,
+            Self::AuthConf(_) => maxbuf > 25,
+        }
+    }
+
     /// What a client names. A cipher beside another qop means nothing.
     pub(super) fn named(name: &[u8], cipher: Option<&[u8]>) -> Option<Self> {
         let fits = |qop: &Self| {
