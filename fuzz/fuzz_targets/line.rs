@@ -1,0 +1,25 @@
+//! Lines of base64, as they come in.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sasl_core::line::{Incoming, MAX_LINE, Outgoing, decode, decode_initial, decode_response};
+
+fuzz_target!(|input: &[u8]| {
+    let mut incoming = Incoming::new(MAX_LINE);
+    let pieces: usize = input.chunks(7).map(|piece| incoming.take(piece)).sum();
+    let end = input.iter().position(|octet| *octet == b'\n').map(|end| end + 1);
+    assert_eq!((incoming.has_ended(), pieces), (end.is_some(), end.unwrap_or(input.len())));
+
+    let Ok(line) = incoming.line() else { return };
+    assert!(end.is_some_and(|end| end <= MAX_LINE) && !line.contains(&b'\n'));
+    assert_eq!(decode_response(line).is_ok(), decode(line).is_ok());
+    if let Ok(message) = decode(line) {
+        let written = Outgoing::new("").base64(&message);
+        assert_eq!(written.as_bytes().strip_suffix(b"\r\n"), Some(line));
+    }
+    if let Ok(Some(message)) = decode_initial(Some(line)) {
+        let written = Outgoing::new("").initial(&message);
+        assert_eq!(written.as_bytes().strip_suffix(b"\r\n"), Some(line));
+    }
+});
