@@ -40,6 +40,9 @@ check:  ## format, lints, documentation, dependencies, layers
 	tests/setup check
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
+	for features in "" blocking tokio; do \
+	    cargo clippy --locked --package sasl-io --features "$$features" -- -D warnings || exit 1; \
+	done
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 	tests/deny
 	tests/layers/check

@@ -50,7 +50,7 @@ pub enum Error {
     Io(io::Error),
     /// The server does not let us in. The connection may be used on.
     Refused(Refused),
-    /// We do not want in: drop the connection, but for [`Reason::NoMechanism`].
+    /// We do not want in: drop the connection. The server did not prove itself, or said what makes no sense.
     Failure(Failure),
 }
 

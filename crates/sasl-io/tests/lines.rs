@@ -220,6 +220,18 @@ fn a_client_of_smtp() {
 }
 
 #[test]
+fn an_empty_initial_response_is_written() {
+    let (channel, credentials) = (tls().with_external("tim"), sasl_core::credentials::Credentials::external());
+    let client = sasl_core::client::Client::new(sasl_core::catalogue::ALL, world::host(), credentials);
+    let exchange = client::Exchange::new(client.choose(&channel, ["EXTERNAL"]).unwrap(), Smtp);
+    let (said_by_client, outcome) = replied(exchange, &["235 ok"]);
+    assert_eq!(said_by_client, ["AUTH EXTERNAL ="]);
+    outcome.unwrap().unwrap();
+    let server = server(&Smtp);
+    assert_eq!(said(&Exchange::new(&server, &channel, Smtp), Command::parse(b"EXTERNAL ="), &[]).0, [OK]);
+}
+
+#[test]
 fn an_initial_response_that_is_too_long_waits_until_it_is_asked_for() {
     let password = "x".repeat(400);
     let client = client("PLAIN", &password);
