@@ -5,6 +5,9 @@
 
 mod client;
 mod layer;
+mod mutants;
+mod mutated_clients;
+mod mutated_servers;
 mod server;
 
 use crate::{
@@ -50,6 +53,9 @@ fn exchanges() -> impl Iterator<Item = Exchange> {
         .map(Exchange)
         .filter(|exchange| catalogue::ALL.iter().any(|mechanism| mechanism.name.as_str() == exchange.mechanism()))
 }
+
+/// From whom, as what, and the bytes.
+type Message = (&'static str, &'static str, Vec<u8>);
 
 /// One recorded exchange.
 #[derive(Clone, Copy)]
@@ -111,8 +117,7 @@ impl Exchange {
         }
     }
 
-    /// Each message: from whom, as what, and the bytes.
-    fn messages(self) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    fn messages(self) -> Vec<Message> {
         let message = |message: &'static Value| {
             let text = |name: &str| message[name].as_str().unwrap();
             (text("from"), text("as"), BASE64.decode(text("b64")).unwrap())

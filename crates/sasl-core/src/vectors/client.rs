@@ -1,6 +1,6 @@
 //! Recorded servers against our client.
 
-use super::{Exchange, exchanges};
+use super::{Exchange, Message, exchanges};
 use crate::{
     catalogue, client::Client, client_step::Established, credentials::Credentials, failure::Failure,
     guarantees::Guarantees, mechanisms::digest_md5::Directives, policy::Policy, secret::Secret,
@@ -8,6 +8,13 @@ use crate::{
 
 /// Sends what our client sends; gives every message of it, and how it ended.
 fn replay(exchange: Exchange) -> (Vec<Vec<u8>>, Result<Established, Failure>) {
+    let mut sent = Vec::new();
+    let ended = converse(&client(exchange), exchange, &exchange.messages(), &mut sent);
+    (sent, ended)
+}
+
+/// Our client in place of the recorded one.
+pub(super) fn client(exchange: Exchange) -> Client {
     let secret = |name| Secret::new(exchange.param(name).unwrap_or_default());
     let user = exchange.param("user").unwrap_or_default();
     let mut credentials = match exchange.mechanism() {
@@ -25,20 +32,23 @@ fn replay(exchange: Exchange) -> (Vec<Vec<u8>>, Result<Established, Failure>) {
     }
     let (min, max, buffer) = exchange.strength("client");
     let policy = Policy::default().demanding(Guarantees::NONE).with_strength(min, max).with_max_buffer(buffer);
-    let client = Client::new(catalogue::ALL, exchange.host(), credentials)
+    Client::new(catalogue::ALL, exchange.host(), credentials)
         .with_policy(policy)
-        .with_recorded_nonce(&exchange.text("cnonce").unwrap_or("OA6MHXh6VqTrRk".into()));
-    let mut sent = Vec::new();
-    let ended = converse(&client, exchange, &mut sent);
-    (sent, ended)
+        .with_recorded_nonce(&exchange.text("cnonce").unwrap_or("OA6MHXh6VqTrRk".into()))
 }
 
-fn converse(client: &Client, exchange: Exchange, sent: &mut Vec<Vec<u8>>) -> Result<Established, Failure> {
+/// Carries on with what the server says among `messages`; `sent` is what the client says.
+pub(super) fn converse(
+    client: &Client,
+    exchange: Exchange,
+    messages: &[Message],
+    sent: &mut Vec<Vec<u8>>,
+) -> Result<Established, Failure> {
     let mut response = client.start(&exchange.channel(), exchange.mechanism())?;
     let mut data = None;
     sent.extend(response.message().map(<[u8]>::to_vec));
-    let initial_recorded = exchange.messages().first().is_some_and(|(_, how, _)| *how == "initial-response");
-    let mut challenges = exchange.messages().into_iter().filter(|(from, ..)| *from == "S").peekable();
+    let initial_recorded = messages.first().is_some_and(|(_, how, _)| *how == "initial-response");
+    let mut challenges = messages.iter().filter(|(from, ..)| *from == "S").peekable();
     if response.message().is_some() && !initial_recorded {
         challenges.next_if(|(.., bytes)| bytes.is_empty());
     }
@@ -47,14 +57,14 @@ fn converse(client: &Client, exchange: Exchange, sent: &mut Vec<Vec<u8>>) -> Res
         sent.extend(response.message().map(<[u8]>::to_vec));
     }
     for (_, how, challenge) in challenges {
-        if how == "success-data" {
+        if *how == "success-data" {
             data = Some(challenge);
             continue;
         }
-        response = response.challenge(&challenge)?;
+        response = response.challenge(challenge)?;
         sent.extend(response.message().map(<[u8]>::to_vec));
     }
-    response.succeeded(data.as_deref())
+    response.succeeded(data.map(Vec::as_slice))
 }
 
 /// Recordings of hand-made messages tell what their server thought of them, not what a client sends; and a

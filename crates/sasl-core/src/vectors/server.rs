@@ -44,16 +44,16 @@ const TOKENS: &[(&str, &str, &str)] = &[
 
 /// How the store of a test keeps its users.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kept {
+pub(super) enum Kept {
     AsPlaintext,
     AsVerifiers,
 }
 
-struct Accounts {
-    exchange: Exchange,
-    kept: Kept,
-    realms: Vec<Realm>,
-    proxy: Verdict,
+pub(super) struct Accounts {
+    pub(super) exchange: Exchange,
+    pub(super) kept: Kept,
+    pub(super) realms: Vec<Realm>,
+    pub(super) proxy: Verdict,
 }
 
 impl Store for Accounts {
@@ -133,7 +133,7 @@ fn replay(exchange: Exchange, kept: Kept) -> Result<Success, Failure> {
 }
 
 /// Every realm that an exchange may have hashed.
-fn own_realms(exchange: Exchange) -> Vec<Realm> {
+pub(super) fn own_realms(exchange: Exchange) -> Vec<Realm> {
     let realms = ["host", "server_user_realm", "realm", "realm_sent"].map(|name| exchange.param(name));
     realms.into_iter().flatten().chain([Vec::new()]).filter_map(|realm| Realm::parse(realm).ok()).collect()
 }
@@ -142,7 +142,7 @@ fn set_up(exchange: Exchange) -> (Server, Option<Vec<u8>>, Vec<Vec<u8>>) {
     set_up_with(exchange, |builder| builder)
 }
 
-fn set_up_with(
+pub(super) fn set_up_with(
     exchange: Exchange,
     also: impl FnOnce(ServerBuilder) -> ServerBuilder,
 ) -> (Server, Option<Vec<u8>>, Vec<Vec<u8>>) {
