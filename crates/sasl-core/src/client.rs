@@ -6,21 +6,17 @@ use crate::{
     credentials::Credentials,
     failure::{Failure, Reason},
     host::Host,
-    mechanism::{Binds, ClientBinding, ClientContext, Mechanism, Proof},
+    mechanism::{Binds, ClientBinding, ClientContext, ClientSettings, Mechanism, Proof},
     name::MechanismName,
     nonce::Nonces,
     policy::Policy,
 };
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 /// One per account and server.
 pub struct Client {
     mechanisms: Vec<&'static Mechanism>,
-    policy: Policy,
-    host: Host,
-    credentials: Credentials,
-    nonces: Nonces,
-    iterations: RangeInclusive<u32>,
+    settings: Arc<ClientSettings>,
 }
 
 /// The rounds of PBKDF2 that a SCRAM client agrees to, unless told otherwise: fewer would help whoever plays the server to guess
@@ -43,20 +39,23 @@ impl Client {
     /// without TLS. `host` is the service, and the name by which the server was reached.
     #[must_use]
     pub fn new(mechanisms: &[&'static Mechanism], host: Host, credentials: Credentials) -> Self {
-        let (mechanisms, nonces) = (mechanisms.to_vec(), Nonces::from_system());
-        Self { mechanisms, policy: Policy::default(), host, credentials, nonces, iterations: ITERATIONS }
+        let (nonces, policy) = (Nonces::from_system(), Policy::default());
+        let settings = ClientSettings { host, credentials, nonces, policy, iterations: ITERATIONS };
+        Self { mechanisms: mechanisms.to_vec(), settings: Arc::new(settings) }
     }
 
     /// Puts `policy` in place of the default one.
     #[must_use]
-    pub fn with_policy(self, policy: Policy) -> Self {
-        Self { policy, ..self }
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        Arc::make_mut(&mut self.settings).policy = policy;
+        self
     }
 
     /// Agrees to so many rounds of PBKDF2 in SCRAM, in place of [`ITERATIONS`].
     #[must_use]
-    pub fn with_iterations(self, iterations: RangeInclusive<u32>) -> Self {
-        Self { iterations, ..self }
+    pub fn with_iterations(mut self, iterations: RangeInclusive<u32>) -> Self {
+        Arc::make_mut(&mut self.settings).iterations = iterations;
+        self
     }
 
     /// The first of our mechanisms that the server offers, that the policy admits on `channel` and that the credentials fit;
@@ -73,7 +72,7 @@ impl Client {
         let offered: Vec<_> = offered.into_iter().filter_map(MechanismName::parse).collect();
         let will_do = |mechanism: &&'static Mechanism| {
             offered.contains(&mechanism.name)
-                && mechanism.admitted_by(&self.policy, channel).is_ok()
+                && mechanism.admitted_by(&self.settings.policy, channel).is_ok()
                 && self.can_prove(mechanism)
         };
         let mut candidates: Vec<_> = self.mechanisms.iter().copied().filter(will_do).collect();
@@ -104,37 +103,31 @@ impl Client {
         channel: &Channel,
         unbound: ClientBinding,
     ) -> Result<Response, Failure> {
-        mechanism.admitted_by(&self.policy, channel)?;
-        self.credentials.check()?;
+        mechanism.admitted_by(&self.settings.policy, channel)?;
+        self.settings.credentials.check()?;
         let binding = match (mechanism.binds, channel.bindings().first()) {
             (Binds::Always, Some(binding)) => ClientBinding::By(binding.clone()),
             _ => unbound,
         };
-        (mechanism.client)(ClientContext {
-            mechanism,
-            channel: channel.clone(),
-            host: self.host.clone(),
-            credentials: self.credentials.clone(),
-            nonces: self.nonces.clone(),
-            policy: self.policy.clone(),
-            binding,
-            iterations: self.iterations.clone(),
-        })
+        let settings = Arc::clone(&self.settings);
+        (mechanism.client)(ClientContext { settings, mechanism, channel: channel.clone(), binding })
     }
 
     /// Whether the credentials hold what `mechanism` proves its client with.
     fn can_prove(&self, mechanism: &Mechanism) -> bool {
+        let credentials = &self.settings.credentials;
         match mechanism.proof {
-            Proof::Password => self.credentials.password().is_ok(),
-            Proof::Token => self.credentials.token().is_ok(),
-            Proof::Channel => self.credentials.are_external(),
-            Proof::Nothing => self.credentials.trace().is_ok(),
+            Proof::Password => credentials.password().is_ok(),
+            Proof::Token => credentials.token().is_ok(),
+            Proof::Channel => credentials.are_external(),
+            Proof::Nothing => credentials.trace().is_ok(),
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn with_recorded_nonce(self, nonce: &str) -> Self {
-        Self { nonces: Nonces::recorded(nonce), ..self }
+    pub(crate) fn with_recorded_nonce(mut self, nonce: &str) -> Self {
+        Arc::make_mut(&mut self.settings).nonces = Nonces::recorded(nonce);
+        self
     }
 }
 

@@ -151,16 +151,22 @@ pub(crate) enum BindingOffer {
     NotMade,
 }
 
-/// What an exchange of a client may know.
-pub(crate) struct ClientContext {
-    pub(crate) mechanism: &'static Mechanism,
-    pub(crate) channel: Channel,
+/// What the exchanges of one client share.
+#[derive(Clone)]
+pub(crate) struct ClientSettings {
     pub(crate) host: Host,
     pub(crate) credentials: Credentials,
     pub(crate) nonces: Nonces,
     pub(crate) policy: Policy,
-    pub(crate) binding: ClientBinding,
     pub(crate) iterations: RangeInclusive<u32>,
+}
+
+/// What an exchange of a client may know.
+pub(crate) struct ClientContext {
+    pub(crate) settings: Arc<ClientSettings>,
+    pub(crate) mechanism: &'static Mechanism,
+    pub(crate) channel: Channel,
+    pub(crate) binding: ClientBinding,
 }
 
 /// What a client can say about tying an exchange to the channel (RFC 5802 section 6).

@@ -41,6 +41,6 @@ fn trace(message: &[u8]) -> Result<String, Failure> {
     Ok(text.chars().take(MAX_TRACE).collect())
 }
 
-fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
-    Ok(Response::last(credentials.trace()?.into()))
+fn client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
+    Ok(Response::last(settings.credentials.trace()?.into()))
 }

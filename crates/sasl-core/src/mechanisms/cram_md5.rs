@@ -65,14 +65,14 @@ fn states(found: Option<Verifier>) -> Option<CramMd5> {
     }
 }
 
-fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
+fn client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
     Ok(Response::then(None, move |challenge| {
         if challenge.is_empty() || challenge.len() > MAX_CHALLENGE || challenge.contains(&0) {
             return Err(Failure::malformed("challenge empty, too long or with a NUL"));
         }
-        let mac = <Hmac<Md5> as KeyInit>::new_from_slice(credentials.password()?.expose());
+        let mac = <Hmac<Md5> as KeyInit>::new_from_slice(settings.credentials.password()?.expose());
         let mac = mac.expect("HMAC takes a key of any length").chain_update(challenge);
         let digest = hex::encode(mac.finalize().into_bytes().into());
-        Ok(Response::last([&credentials.login, &b" "[..], &digest].concat()))
+        Ok(Response::last([&settings.credentials.login, &b" "[..], &digest].concat()))
     }))
 }

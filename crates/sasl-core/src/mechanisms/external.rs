@@ -34,6 +34,6 @@ fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failur
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every client")]
-fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
-    Ok(Response::last(credentials.acts_as.as_deref().unwrap_or_default().to_vec()))
+fn client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
+    Ok(Response::last(settings.credentials.acts_as.as_deref().unwrap_or_default().to_vec()))
 }

@@ -58,9 +58,9 @@ fn field(text: &[u8], longest: usize) -> Result<&[u8], Failure> {
 }
 
 /// Prompts are counted, not read: each server has its own. No initial response, for some servers ignore it.
-fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
+fn client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
     Ok(Response::then(None, move |_| {
-        let name = credentials.login.to_vec();
-        Ok(Response::then(name, move |_| Ok(Response::last(credentials.password()?.expose().to_vec()))))
+        let name = settings.credentials.login.to_vec();
+        Ok(Response::then(name, move |_| Ok(Response::last(settings.credentials.password()?.expose().to_vec()))))
     }))
 }

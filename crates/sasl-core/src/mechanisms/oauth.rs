@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, ClientSettings, Context, Ending, First, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
     step::{Step, TokenError, TokenVerdict},
@@ -152,7 +152,7 @@ impl<'a> Pairs<'a> {
 
 /// The user is always named: Dovecot asks for it.
 fn oauthbearer_client(context: ClientContext) -> Result<Response, Failure> {
-    let ClientContext { host, credentials, .. } = context;
+    let ClientSettings { host, credentials, .. } = &*context.settings;
     let token = credentials.token()?.expose();
     let mut message = b"n,a=".to_vec();
     gs2::encode(credentials.acts_as.as_deref().unwrap_or(&credentials.login), &mut message);
@@ -161,7 +161,8 @@ fn oauthbearer_client(context: ClientContext) -> Result<Response, Failure> {
     Ok(shown(message, &parts, &[SOH]))
 }
 
-fn xoauth2_client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
+fn xoauth2_client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
+    let credentials = &settings.credentials;
     let token = credentials.token()?.expose();
     if credentials.login.contains(&SOH) {
         return Err(Failure::malformed("user with a separator"));

@@ -58,7 +58,8 @@ impl Message {
     }
 }
 
-fn client(ClientContext { credentials, .. }: ClientContext) -> Result<Response, Failure> {
+fn client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
+    let credentials = &settings.credentials;
     let acts_as = credentials.acts_as.as_deref().unwrap_or_default();
     Ok(Response::last([acts_as, &credentials.login, credentials.password()?.expose()].join(&0)))
 }

@@ -10,7 +10,7 @@ use crate::{
     client_step::{Response, Resumption},
     credentials::Credentials,
     failure::{Failure, Reason},
-    mechanism::ClientContext,
+    mechanism::{ClientContext, ClientSettings},
     nonce::Notation,
     verifier::digest_md5::{latin1, reading_of_the_rfc},
 };
@@ -52,14 +52,14 @@ impl Session {
         let (qops, ciphers) = (directives.one("qop")?.unwrap_or(b"auth"), directives.one("cipher")?);
         let (charset, maxbuf) = (directives.one("charset")?, maxbuf(directives.one("maxbuf")?)?);
         check_charset(charset)?;
-        let qop = Range::of(&context.policy, &context.channel).choose(qops, ciphers.unwrap_or_default())?;
+        let qop = Range::of(&context.settings.policy, &context.channel).choose(qops, ciphers.unwrap_or_default())?;
         if !qop.fits(maxbuf) {
             return Err(Failure::malformed("maxbuf without room for a message"));
         }
         Ok(Self {
-            realm: choose_realm(&context.credentials, &directives).map(<[u8]>::to_vec),
+            realm: choose_realm(&context.settings.credentials, &directives).map(<[u8]>::to_vec),
             nonce: directives.the("nonce")?.to_vec(),
-            cnonce: context.nonces.next(Notation::Client)?,
+            cnonce: context.settings.nonces.next(Notation::Client)?,
             count: 1,
             qop,
             maxbuf,
@@ -90,13 +90,13 @@ impl Session {
     }
 
     fn established(self, proof: &Proof) -> Response {
-        let room = Room { ours: self.context.policy.max_buffer(), peers: self.maxbuf };
+        let room = Room { ours: self.context.settings.policy.max_buffer(), peers: self.maxbuf };
         let layer = keys::layer(&proof.key.h_a1, self.qop, Side::Client, room);
         let resumption = self.count.checked_add(1).map(|count| {
             Resumption::new(move |channel| {
                 let mechanism = self.context.mechanism;
-                mechanism.admitted_by(&self.context.policy, channel)?;
-                match Range::of(&self.context.policy, channel).admits(self.qop) {
+                mechanism.admitted_by(&self.context.settings.policy, channel)?;
+                match Range::of(&self.context.settings.policy, channel).admits(self.qop) {
                     true => Self { count, ..self }.resume(),
                     false => Err(Failure::new(Reason::TooWeak, "the layer of before will not do on this channel")),
                 }
@@ -106,7 +106,7 @@ impl Session {
     }
 
     fn prove(&self) -> Result<(Vec<u8>, Proof), Failure> {
-        let ClientContext { host, credentials, .. } = &*self.context;
+        let ClientSettings { host, credentials, .. } = &*self.context.settings;
         let (nc, digest_uri) = (format!("{:08x}", self.count), format!("{}/{}", host.service(), host.name()));
         let hashed = Hashed {
             nonce: &self.nonce,
@@ -122,7 +122,7 @@ impl Session {
     }
 
     fn write(&self, hashed: &Hashed<'_>, key: &SessionKey) -> Vec<u8> {
-        let ClientContext { credentials, policy, .. } = &*self.context;
+        let ClientSettings { credentials, policy, .. } = &*self.context.settings;
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         let mut message = Vec::with_capacity(320);
         put_quoted("username", &self.spelled(&credentials.login), &mut message);

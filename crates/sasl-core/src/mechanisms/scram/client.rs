@@ -17,10 +17,10 @@ use subtle::ConstantTimeEq;
 
 pub(super) fn begin(context: ClientContext) -> Result<Response, Failure> {
     let header = header(&context);
-    let nonce = context.nonces.next(Notation::Scram)?;
+    let nonce = context.settings.nonces.next(Notation::Scram)?;
     let mut message = header.clone();
     message.extend(b"n=");
-    let login = &*context.credentials.login;
+    let login = &*context.settings.credentials.login;
     gs2::encode(prepare::query(login).as_ref().map_or(login, Prepared::expose), &mut message);
     message.extend([b",r=", nonce.as_bytes()].concat());
     let bare = message[header.len()..].to_vec();
@@ -34,7 +34,7 @@ fn header(context: &ClientContext) -> Vec<u8> {
         ClientBinding::NotOffered => b"y,".to_vec(),
         ClientBinding::By(binding) => ["p=", binding.kind().as_str(), ","].concat().into_bytes(),
     };
-    if let Some(name) = &context.credentials.acts_as {
+    if let Some(name) = &context.settings.credentials.acts_as {
         header.extend(b"a=");
         gs2::encode(name, &mut header);
     }
@@ -54,7 +54,7 @@ impl Exchange {
     fn prove(self, challenge: &[u8]) -> Result<Response, Failure> {
         let first = self.read(challenge)?;
         let hash = Hash::of_mechanism(self.context.mechanism.name)?;
-        let password = prepare::password(self.context.credentials.password()?.expose());
+        let password = prepare::password(self.context.settings.credentials.password()?.expose());
         let salted = hash.salted_password(password.expose(), &first.salt, first.iterations);
         let mut message = [b"c=", BASE64.encode(self.binding()).as_bytes(), b",r=", first.nonce].concat();
         let auth_message = [&self.bare, challenge, &message].join(&b',');
@@ -75,7 +75,7 @@ impl Exchange {
         if first.nonce.len() <= self.nonce.len() || !first.nonce.starts_with(self.nonce.as_bytes()) {
             return Err(Failure::malformed("nonce does not begin with ours, or is no longer"));
         }
-        match self.context.iterations.contains(&first.iterations) {
+        match self.context.settings.iterations.contains(&first.iterations) {
             true => Ok(first),
             false => Err(Failure::malformed("iteration count out of range")),
         }
