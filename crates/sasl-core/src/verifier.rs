@@ -16,7 +16,7 @@ use argon2id::{Argon2id, Memory};
 use cram_md5::CramMd5;
 use digest_md5::DigestMd5;
 use scram::{Hash, Scram};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// A kind of verifier.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -50,9 +50,9 @@ pub enum Verifier {
     Plaintext(Secret),
 }
 
-/// All that is kept for one user.
+/// All that is kept for one user. Shared by its clones, so that a store need not copy secrets into each exchange.
 #[derive(Clone, Debug, Default)]
-pub struct Verifiers(Vec<Verifier>);
+pub struct Verifiers(Arc<Vec<Verifier>>);
 
 impl Scheme {
     /// All but [`Self::Plaintext`]: what is derived where nobody chose.
@@ -217,7 +217,7 @@ impl Verifiers {
 
 impl FromIterator<Verifier> for Verifiers {
     fn from_iter<I: IntoIterator<Item = Verifier>>(verifiers: I) -> Self {
-        Self(verifiers.into_iter().collect())
+        Self(Arc::new(verifiers.into_iter().collect()))
     }
 }
 
