@@ -76,7 +76,7 @@ impl Server {
         });
         let begin = mechanism.server;
         match (mechanism.first, initial) {
-            (First::Client, None) => Ok(Step::challenge("", move |response| begin(context, Some(response)))),
+            (First::Client, None) => Ok(Step::challenge(b"", move |response| begin(context, Some(response)))),
             (First::Server, Some(_)) => Err(Failure::malformed("initial response where the server speaks first")),
             (First::Client | First::Server | First::Either, initial) => begin(context, initial),
         }

@@ -7,7 +7,7 @@ use crate::{
     secret::Secret,
     verifier::{Scheme, Verifier, Verifiers, argon2id::Memory},
 };
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The outcome of one move. Match on it, or let a store answer: [`Step::answered_by`].
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub const MAX_RESPONSE: usize = 64 * 1024;
 
 /// Bytes for the client, and the exchange that waits for its response.
 pub struct Challenge {
-    message: Vec<u8>,
+    message: Cow<'static, [u8]>,
     rest: RestOfResponse,
 }
 
@@ -271,7 +271,7 @@ impl AskToken {
 
 /// How mechanisms make steps. Each takes the rest of the exchange as a closure.
 impl Step {
-    pub(crate) fn challenge<F>(message: impl Into<Vec<u8>>, rest: F) -> Self
+    pub(crate) fn challenge<F>(message: impl Into<Cow<'static, [u8]>>, rest: F) -> Self
     where
         F: FnOnce(&[u8]) -> Result<Self, Failure> + Send + 'static,
     {

@@ -34,13 +34,13 @@ const MAX_CHALLENGE: usize = 1024;
 
 fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
     let nonce = context.settings.nonces.next(Notation::MessageId)?;
-    let challenge = ["<", &nonce, "@", context.settings.host.name(), ">"].concat();
+    let challenge = ["<", &nonce, "@", context.settings.host.name(), ">"].concat().into_bytes();
     let sent = challenge.clone();
     Ok(Step::challenge(challenge, move |response| {
         let (login, digest) = parse(&context, response)?;
         Ok(Step::ask_verifier(login.clone(), Scheme::CramMd5, move |found| {
             let states = states(found);
-            let fits = states.as_ref().unwrap_or(&CramMd5::decoy()).digest(sent.as_bytes()).ct_eq(&digest);
+            let fits = states.as_ref().unwrap_or(&CramMd5::decoy()).digest(&sent).ct_eq(&digest);
             match bool::from(fits) && states.is_some() {
                 true => context.finish(login, None, Ending::default()),
                 false => Err(Failure::new(Reason::BadCredentials, "digest does not fit")),

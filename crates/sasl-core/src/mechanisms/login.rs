@@ -26,7 +26,7 @@ pub static LOGIN: Mechanism = Mechanism {
 };
 
 /// Some old clients look for exactly these words.
-const PROMPTS: [&str; 2] = ["Username:", "Password:"];
+const PROMPTS: [&[u8]; 2] = [b"Username:", b"Password:"];
 
 /// An initial response is the name; an empty one is none.
 fn server(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure> {
@@ -38,11 +38,10 @@ fn server(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure
 
 /// The password is asked for whatever the name is: an empty one fails at the end, as a wrong one does.
 fn named(context: Arc<Context>, name: &[u8]) -> Result<Step, Failure> {
-    let name = field(name, MAX_NAME)?.to_vec();
+    let no_user = |_| Failure::new(Reason::BadCredentials, "empty name");
+    let login = context.login(field(name, MAX_NAME)?).map_err(no_user);
     Ok(Step::challenge(PROMPTS[1], move |password| {
-        let password = Secret::new(field(password, MAX_PASSWORD)?);
-        let no_user = |_| Failure::new(Reason::BadCredentials, "empty name");
-        let login = context.login(&name).map_err(no_user)?;
+        let (password, login) = (Secret::new(field(password, MAX_PASSWORD)?), login?);
         Ok(Step::ask_password(login.clone(), password, move |verdict| {
             verdict.or_fail(Reason::BadCredentials)?;
             context.finish(login, None, Ending::default())

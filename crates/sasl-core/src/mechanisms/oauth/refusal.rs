@@ -13,7 +13,7 @@ pub(super) fn challenge(why: &[(&str, &str)], hints: &OauthHints) -> Step {
     hints.scope.iter().for_each(|scope| put("scope", scope, &mut document));
     hints.openid_configuration.iter().for_each(|url| put("openid-configuration", url, &mut document));
     document.push('}');
-    Step::challenge(document, |_| Err(Failure::new(Reason::BadCredentials, "token rejected")))
+    Step::challenge(document.into_bytes(), |_| Err(Failure::new(Reason::BadCredentials, "token rejected")))
 }
 
 /// Appends a member of an object (RFC 8259).

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 /// An empty initial response is none: the client may still say something.
 pub(super) fn begin(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
     match response.unwrap_or_default() {
-        b"" => Ok(Step::challenge("", move |response| first(context, response))),
+        b"" => Ok(Step::challenge(b"", move |response| first(context, response))),
         response => first(context, response),
     }
 }
