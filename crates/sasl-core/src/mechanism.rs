@@ -225,7 +225,7 @@ impl Context {
         if self.settings.policy.proxy() == Proxy::Forbid {
             return Err(Failure::new(Reason::NotAuthorized, "proxying is off"));
         }
-        Ok(Step::ask_proxy(login.clone(), wanted.clone(), move |verdict| {
+        Ok(Step::ask_proxy(login, wanted, move |[login, wanted], verdict| {
             verdict.or_fail(Reason::NotAuthorized)?;
             Ok(self.succeed(login, wanted, ending))
         }))

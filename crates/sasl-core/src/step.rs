@@ -104,35 +104,35 @@ pub struct Success {
 pub struct AskPassword {
     login: Login,
     password: Secret,
-    rest: Rest<Verdict>,
+    rest: Rest<Login, Verdict>,
 }
 
 /// "What verifier is kept for the user?"
 pub struct AskVerifier {
     login: Login,
     scheme: Scheme,
-    rest: Rest<Option<Verifier>>,
+    rest: Rest<Login, Option<Verifier>>,
 }
 
 /// "May this user act as that one?"
 pub struct AskProxy {
     login: Login,
     acts_as: Login,
-    rest: Rest<Verdict>,
+    rest: Rest<[Login; 2], Verdict>,
 }
 
 /// "Whose is this token?"
 pub struct AskToken {
     claimed: Option<Login>,
     token: Secret,
-    rest: Rest<TokenVerdict>,
+    rest: Rest<Option<Login>, TokenVerdict>,
 }
 
 /// The rest of an exchange, waiting for a response.
 type RestOfResponse = Box<dyn FnOnce(&[u8]) -> Result<Step, Failure> + Send>;
 
-/// The rest of an exchange, waiting for a `T`.
-type Rest<T> = Box<dyn FnOnce(T) -> Result<Step, Failure> + Send>;
+/// The rest of an exchange, waiting for an `A`, with which it gets the names back that were asked about.
+type Rest<N, A> = Box<dyn FnOnce(N, A) -> Result<Step, Failure> + Send>;
 
 impl Challenge {
     /// What to send, before base64. Empty is a message too.
@@ -146,7 +146,7 @@ impl Challenge {
         if response.len() > MAX_RESPONSE {
             return Failure::malformed("response too long").into();
         }
-        (self.rest)(response).unwrap_or_else(Step::from)
+        or_fail((self.rest)(response))
     }
 }
 
@@ -200,7 +200,7 @@ impl AskPassword {
 
     /// Carries on with your verdict.
     pub fn answer(self, verdict: Verdict) -> Step {
-        run(self.rest, verdict)
+        or_fail((self.rest)(self.login, verdict))
     }
 
     /// Checks the password against what is kept for the user, and carries on. `None`, for a user who is not
@@ -227,7 +227,7 @@ impl AskVerifier {
 
     /// Carries on with it; `None`, for a user without one, is challenged all the same.
     pub fn answer(self, verifier: Option<Verifier>) -> Step {
-        run(self.rest, verifier)
+        or_fail((self.rest)(self.login, verifier))
     }
 }
 
@@ -246,7 +246,7 @@ impl AskProxy {
 
     /// Carries on with your verdict.
     pub fn answer(self, verdict: Verdict) -> Step {
-        run(self.rest, verdict)
+        or_fail((self.rest)([self.login, self.acts_as], verdict))
     }
 }
 
@@ -265,7 +265,7 @@ impl AskToken {
 
     /// Carries on with your verdict.
     pub fn answer(self, verdict: TokenVerdict) -> Step {
-        run(self.rest, verdict)
+        or_fail((self.rest)(self.claimed, verdict))
     }
 }
 
@@ -280,28 +280,28 @@ impl Step {
 
     pub(crate) fn ask_password<F>(login: Login, password: Secret, rest: F) -> Self
     where
-        F: FnOnce(Verdict) -> Result<Self, Failure> + Send + 'static,
+        F: FnOnce(Login, Verdict) -> Result<Self, Failure> + Send + 'static,
     {
         Self::Ask(Ask::Password(AskPassword { login, password, rest: Box::new(rest) }))
     }
 
     pub(crate) fn ask_verifier<F>(login: Login, scheme: Scheme, rest: F) -> Self
     where
-        F: FnOnce(Option<Verifier>) -> Result<Self, Failure> + Send + 'static,
+        F: FnOnce(Login, Option<Verifier>) -> Result<Self, Failure> + Send + 'static,
     {
         Self::Ask(Ask::Verifier(AskVerifier { login, scheme, rest: Box::new(rest) }))
     }
 
     pub(crate) fn ask_proxy<F>(login: Login, acts_as: Login, rest: F) -> Self
     where
-        F: FnOnce(Verdict) -> Result<Self, Failure> + Send + 'static,
+        F: FnOnce([Login; 2], Verdict) -> Result<Self, Failure> + Send + 'static,
     {
         Self::Ask(Ask::Proxy(AskProxy { login, acts_as, rest: Box::new(rest) }))
     }
 
     pub(crate) fn ask_token<F>(claimed: Option<Login>, token: Secret, rest: F) -> Self
     where
-        F: FnOnce(TokenVerdict) -> Result<Self, Failure> + Send + 'static,
+        F: FnOnce(Option<Login>, TokenVerdict) -> Result<Self, Failure> + Send + 'static,
     {
         Self::Ask(Ask::Token(AskToken { claimed, token, rest: Box::new(rest) }))
     }
@@ -336,8 +336,8 @@ impl From<Failure> for Step {
     }
 }
 
-fn run<T>(rest: Rest<T>, input: T) -> Step {
-    rest(input).unwrap_or_else(Step::from)
+fn or_fail(next: Result<Step, Failure>) -> Step {
+    next.unwrap_or_else(Step::from)
 }
 
 macro_rules! debug_by_name {

@@ -38,7 +38,7 @@ fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
     let sent = challenge.clone();
     Ok(Step::challenge(challenge, move |response| {
         let (login, digest) = parse(&context, response)?;
-        Ok(Step::ask_verifier(login.clone(), Scheme::CramMd5, move |found| {
+        Ok(Step::ask_verifier(login, Scheme::CramMd5, move |login, found| {
             let states = states(found);
             let fits = states.as_ref().unwrap_or(&CramMd5::decoy()).digest(&sent).ct_eq(&digest);
             match bool::from(fits) && states.is_some() {

@@ -42,7 +42,7 @@ fn named(context: Arc<Context>, name: &[u8]) -> Result<Step, Failure> {
     let login = context.login(field(name, MAX_NAME)?).map_err(no_user);
     Ok(Step::challenge(PROMPTS[1], move |password| {
         let (password, login) = (Secret::new(field(password, MAX_PASSWORD)?), login?);
-        Ok(Step::ask_password(login.clone(), password, move |verdict| {
+        Ok(Step::ask_password(login, password, move |login, verdict| {
             verdict.or_fail(Reason::BadCredentials)?;
             context.finish(login, None, Ending::default())
         }))

@@ -71,7 +71,7 @@ fn xoauth2(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failu
 
 /// The token decides who it is. Whoever claims to be another may ask to act as that one.
 fn ask(context: Arc<Context>, claimed: Option<Login>, token: Secret, why: Why) -> Step {
-    Step::ask_token(claimed.clone(), token, move |verdict| match verdict {
+    Step::ask_token(claimed, token, move |claimed, verdict| match verdict {
         TokenVerdict::Accept(login) => context.finish(login, claimed, Ending::default()),
         TokenVerdict::Reject(error) => Ok(refusal::challenge(why(error), &context.settings.oauth)),
         TokenVerdict::Defer => Err(Failure::new(Reason::Unavailable, "no verdict")),

@@ -30,7 +30,7 @@ pub static PLAIN: Mechanism = Mechanism {
 
 fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
     let Message { acts_as, login, password } = Message::parse(&context, response.unwrap_or_default())?;
-    Ok(Step::ask_password(login.clone(), password, move |verdict| {
+    Ok(Step::ask_password(login, password, move |login, verdict| {
         verdict.or_fail(Reason::BadCredentials)?;
         context.finish(login, acts_as, Ending::default())
     }))

@@ -87,7 +87,7 @@ impl Exchange {
     /// A client that sends ISO 8859-1 is looked up in UTF-8 first, and then as it spells itself.
     fn ask(self, spelling: Spelling) -> Result<Step, Failure> {
         let login = self.login(spelling)?;
-        Ok(Step::ask_verifier(login.clone(), Scheme::DigestMd5, move |found| {
+        Ok(Step::ask_verifier(login, Scheme::DigestMd5, move |login, found| {
             let key = self.answer.fields().prove(&self.answer.spelled(spelling), found.as_ref());
             match spelling {
                 Spelling::Utf8 if key.is_none() && self.answer.is_latin1() => self.ask(Spelling::AsSent),

@@ -38,11 +38,10 @@ fn first(context: Arc<Context>, response: &[u8]) -> Result<Step, Failure> {
         binding: [message.header.raw, binding_data(&context, message.flag())?].concat(),
         nonce: [message.nonce, ours.as_bytes()].concat(),
         auth_message: [message.header.rest, b","].concat(),
-        login: login.clone(),
         wanted,
         context,
     };
-    Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |found| Ok(exchange.challenge(hash, found))))
+    Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |login, found| Ok(exchange.challenge(hash, login, found))))
 }
 
 /// What the client must have tied the exchange to (RFC 5802 section 6). One that could have and did not, because somebody in
@@ -60,10 +59,9 @@ fn binding_data<'a>(context: &'a Context, flag: Flag<'_>) -> Result<&'a [u8], Fa
     }
 }
 
-/// What has been said so far, and by whom.
+/// What has been said so far.
 struct Exchange {
     context: Arc<Context>,
-    login: Login,
     wanted: Option<Login>,
     /// What the client must send as `c=`, before base64.
     binding: Vec<u8>,
@@ -73,9 +71,9 @@ struct Exchange {
 
 impl Exchange {
     /// Salt and count; a user who is not there has some too, and always the same.
-    fn challenge(mut self, hash: Hash, found: Option<Verifier>) -> Step {
+    fn challenge(mut self, hash: Hash, login: Login, found: Option<Verifier>) -> Step {
         let settings = &self.context.settings;
-        let decoy = settings.decoys.scram(hash, &self.login.clone().or_in(settings.digest_realms.first()));
+        let decoy = settings.decoys.scram(hash, &login.clone().or_in(settings.digest_realms.first()));
         let keys = match found {
             Some(Verifier::Scram(keys)) if keys.hash() == hash => Some(keys),
             Some(Verifier::Plaintext(password)) => {
@@ -89,10 +87,14 @@ impl Exchange {
         let rest = format!("{},i={}", BASE64.encode(keys.salt()), keys.iterations());
         let message = [start, rest.into_bytes()].concat();
         self.auth_message.extend(&message);
-        Step::challenge(message, move |response| self.prove(&keys, known, response))
+        Step::challenge(message, move |response| {
+            let data = self.prove(&keys, known, response)?;
+            self.context.finish(login, self.wanted, Ending { data: Some(data), layer: None })
+        })
     }
 
-    fn prove(mut self, keys: &Scram, known: bool, response: &[u8]) -> Result<Step, Failure> {
+    /// The signature, where the client's proof fits.
+    fn prove(&mut self, keys: &Scram, known: bool, response: &[u8]) -> Result<Vec<u8>, Failure> {
         let last = ClientFinal::parse(response)?;
         if last.nonce != self.nonce {
             return Err(Failure::new(Reason::BadCredentials, "nonce is not the one of this exchange"));
@@ -104,8 +106,7 @@ impl Exchange {
         self.auth_message.extend(last.without_proof);
         let signature = signature(keys, &last.proof, &self.auth_message).filter(|_| known);
         let signature = signature.ok_or(Failure::new(Reason::BadCredentials, "proof does not fit"))?;
-        let data = ["v=", &BASE64.encode(&*signature)].concat();
-        self.context.finish(self.login, self.wanted, Ending { data: Some(data.into_bytes()), layer: None })
+        Ok(["v=", &BASE64.encode(&*signature)].concat().into_bytes())
     }
 }
 
