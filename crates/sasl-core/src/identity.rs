@@ -28,7 +28,8 @@ pub struct Login {
 #[derive(Clone, Debug)]
 pub struct Identity {
     login: Login,
-    acts_as: Login,
+    /// `None` is themself.
+    acts_as: Option<Login>,
     mechanism: MechanismName,
 }
 
@@ -125,7 +126,7 @@ impl Login {
 }
 
 impl Identity {
-    pub(crate) fn new(login: Login, acts_as: Login, mechanism: MechanismName) -> Self {
+    pub(crate) fn new(login: Login, acts_as: Option<Login>, mechanism: MechanismName) -> Self {
         Self { login, acts_as, mechanism }
     }
 
@@ -138,7 +139,7 @@ impl Identity {
     /// As whom they act: as themself unless the policy let them choose another.
     #[must_use]
     pub fn acts_as(&self) -> &Login {
-        &self.acts_as
+        self.acts_as.as_ref().unwrap_or(&self.login)
     }
 
     /// How they proved it.

@@ -220,18 +220,18 @@ impl Context {
         ending: Ending,
     ) -> Result<Step, Failure> {
         let Some(wanted) = wanted.filter(|wanted| *wanted != login) else {
-            return Ok(self.succeed(login.clone(), login, ending));
+            return Ok(self.succeed(login, None, ending));
         };
         if self.settings.policy.proxy() == Proxy::Forbid {
             return Err(Failure::new(Reason::NotAuthorized, "proxying is off"));
         }
         Ok(Step::ask_proxy(login, wanted, move |[login, wanted], verdict| {
             verdict.or_fail(Reason::NotAuthorized)?;
-            Ok(self.succeed(login, wanted, ending))
+            Ok(self.succeed(login, Some(wanted), ending))
         }))
     }
 
-    fn succeed(&self, login: Login, acts_as: Login, Ending { data, layer }: Ending) -> Step {
+    fn succeed(&self, login: Login, acts_as: Option<Login>, Ending { data, layer }: Ending) -> Step {
         let identity = Identity::new(login, acts_as, self.mechanism);
         match data {
             Some(data) if self.settings.success_data == SuccessData::AsChallenge => {
