@@ -90,8 +90,7 @@ impl Client {
     /// # Errors
     /// [`Reason::NoMechanism`] and the policy's reasons; [`Reason::Malformed`] where the credentials do not fit the mechanism.
     pub fn start(&self, channel: &Channel, name: &str) -> Result<Response, Failure> {
-        let name = MechanismName::parse(name);
-        let known = self.mechanisms.iter().find(|mechanism| Some(mechanism.name) == name);
+        let known = self.mechanisms.iter().find(|mechanism| mechanism.name.is(name));
         let mechanism = known.ok_or(Failure::new(Reason::NoMechanism, "unknown mechanism"))?;
         self.begin(mechanism, channel, ClientBinding::Unable)
     }

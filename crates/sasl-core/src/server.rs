@@ -99,8 +99,7 @@ impl Server {
     }
 
     fn find(&self, name: &str) -> Result<&'static Mechanism, Failure> {
-        let name = MechanismName::parse(name);
-        let known = self.mechanisms.iter().find(|mechanism| Some(mechanism.name) == name);
+        let known = self.mechanisms.iter().find(|mechanism| mechanism.name.is(name));
         known.copied().ok_or(Failure::new(Reason::NoMechanism, "unknown mechanism"))
     }
 }
@@ -117,10 +116,7 @@ impl ServerBuilder {
     /// compared without regard to case, unknown ones passed over.
     #[must_use]
     pub fn mech_list<'a>(mut self, list: impl IntoIterator<Item = &'a str>) -> Self {
-        let known = |name: &str| {
-            let name = MechanismName::parse(name);
-            self.mechanisms.iter().copied().find(|mechanism| Some(mechanism.name) == name)
-        };
+        let known = |name: &str| self.mechanisms.iter().copied().find(|mechanism| mechanism.name.is(name));
         self.mechanisms = list.into_iter().filter_map(known).collect();
         self
     }

@@ -206,8 +206,15 @@ impl AskPassword {
     /// Checks the password against what is kept for the user, and carries on. `None`, for a user who is not
     /// there, takes as long as argon2id does, and fails.
     pub fn against(self, found: Option<&Verifiers>) -> Step {
-        let nobody = Verifiers::default();
-        let fits = found.unwrap_or(&nobody).check(self.password.expose(), &mut Memory::default());
+        let nobody;
+        let verifiers = match found {
+            Some(verifiers) => verifiers,
+            None => {
+                nobody = Verifiers::default();
+                &nobody
+            }
+        };
+        let fits = verifiers.check(self.password.expose(), &mut Memory::default());
         self.answer(if fits { Verdict::Accept } else { Verdict::Reject })
     }
 }
