@@ -1,7 +1,7 @@
 //! sendmail's `AuthInfo`: what an SMTP client proves itself with, and to which server. In the access map it is
 //! `AuthInfo:host "U:user" "I:user" "P=cGVuY2ls" "R:realm" "M:SCRAM-SHA-256 PLAIN"`.
 
-use crate::{credentials::Credentials, secret::Secret};
+use crate::{credentials::Credentials, line, secret::Secret};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use std::{error, fmt, str};
 use zeroize::Zeroizing;
@@ -166,7 +166,7 @@ impl Parts {
         let text = &token.as_bytes()[2..];
         let value = match form {
             b':' => Zeroizing::new(text.to_vec()),
-            b'=' => Zeroizing::new(BASE64.decode(text).map_err(|_| "is not base64")?),
+            b'=' => line::decode(text).map_err(|_| "is not base64")?,
             _ => return Err("has neither : nor = behind its letter"),
         };
         if value.contains(&0) || (value.is_empty() && !tag.eq_ignore_ascii_case(&b'R')) {
