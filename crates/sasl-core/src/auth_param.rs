@@ -70,8 +70,9 @@ mod tests {
 
     #[test]
     fn a_client_may_speak_for_itself_alone() {
+        const PLAIN: &MechanismName = &MechanismName::new("PLAIN");
         let tim = Login::parse("tim@example.org").unwrap();
-        let identity = Identity::new(tim, None, MechanismName::new("PLAIN"));
+        let identity = Identity::new(tim, None, PLAIN);
         assert_eq!(mailbox("tim@example.org").as_trusted(Some(&identity)), mailbox("tim@example.org"));
         assert_eq!(mailbox("bob@example.org").as_trusted(Some(&identity)), AuthParam::Unknown);
         assert_eq!(mailbox("tim@example.org").as_trusted(None), AuthParam::Unknown);

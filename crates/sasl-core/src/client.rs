@@ -77,7 +77,7 @@ impl Client {
         };
         let mut candidates: Vec<_> = self.mechanisms.iter().copied().filter(will_do).collect();
         candidates.sort_by_key(|mechanism| mechanism.binds != Binds::Always);
-        let binding_offered = offered.iter().any(|name| name.as_str().ends_with("-PLUS"));
+        let binding_offered = offered.iter().any(|name: &MechanismName| name.as_str().ends_with("-PLUS"));
         let unbound = match channel.bindings() {
             [_, ..] if !binding_offered => ClientBinding::NotOffered,
             _ => ClientBinding::Unable,

@@ -30,7 +30,7 @@ pub struct Identity {
     login: Login,
     /// `None` is themself.
     acts_as: Option<Login>,
-    mechanism: MechanismName,
+    mechanism: &'static MechanismName,
 }
 
 impl UserName {
@@ -126,7 +126,7 @@ impl Login {
 }
 
 impl Identity {
-    pub(crate) fn new(login: Login, acts_as: Option<Login>, mechanism: MechanismName) -> Self {
+    pub(crate) fn new(login: Login, acts_as: Option<Login>, mechanism: &'static MechanismName) -> Self {
         Self { login, acts_as, mechanism }
     }
 
@@ -145,7 +145,7 @@ impl Identity {
     /// How they proved it.
     #[must_use]
     pub fn mechanism(&self) -> MechanismName {
-        self.mechanism
+        *self.mechanism
     }
 }
 

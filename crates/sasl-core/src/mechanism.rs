@@ -138,7 +138,7 @@ pub enum SuccessData {
 /// What a running exchange of a server may know. Shared by its steps.
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
-    pub(crate) mechanism: MechanismName,
+    pub(crate) mechanism: &'static Mechanism,
     pub(crate) channel: Channel,
     /// Whether the client could have tied this exchange to the channel: `-PLUS` was offered.
     pub(crate) binding: BindingOffer,
@@ -232,7 +232,7 @@ impl Context {
     }
 
     fn succeed(&self, login: Login, acts_as: Option<Login>, Ending { data, layer }: Ending) -> Step {
-        let identity = Identity::new(login, acts_as, self.mechanism);
+        let identity = Identity::new(login, acts_as, &self.mechanism.name);
         match data {
             Some(data) if self.settings.success_data == SuccessData::AsChallenge => {
                 Step::challenge(data, move |response| match response {

@@ -70,7 +70,7 @@ impl Server {
         }
         let context = Arc::new(Context {
             settings: Arc::clone(&self.settings),
-            mechanism: mechanism.name,
+            mechanism,
             channel: channel.clone(),
             binding: self.binding_offer(channel),
         });

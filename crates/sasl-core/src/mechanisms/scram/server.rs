@@ -7,7 +7,7 @@ use super::{
 use crate::{
     failure::{Failure, Reason},
     identity::Login,
-    mechanism::{BindingOffer, Context, Ending},
+    mechanism::{BindingOffer, Binds, Context, Ending},
     nonce::Notation,
     step::Step,
     verifier::{
@@ -30,7 +30,7 @@ pub(super) fn begin(context: Arc<Context>, response: Option<&[u8]>) -> Result<St
 /// The client has said who it is. We need what is kept for it.
 fn first(context: Arc<Context>, response: &[u8]) -> Result<Step, Failure> {
     let message = ClientFirst::parse(response)?;
-    let hash = Hash::of_mechanism(context.mechanism)?;
+    let hash = Hash::of_mechanism(context.mechanism.name)?;
     let login = context.login(&message.user)?;
     let wanted = message.header.authzid.as_deref().map(|name| context.login(name)).transpose()?;
     let ours = context.settings.nonces.next(Notation::Scram)?;
@@ -49,7 +49,7 @@ fn first(context: Arc<Context>, response: &[u8]) -> Result<Step, Failure> {
 fn binding_data<'a>(context: &'a Context, flag: Flag<'_>) -> Result<&'a [u8], Failure> {
     let refused = |cause| Err(Failure::new(Reason::ChannelBinding, cause));
     match flag {
-        Flag::Unable | Flag::NotOffered if context.mechanism.as_str().ends_with("-PLUS") => refused("not bound"),
+        Flag::Unable | Flag::NotOffered if context.mechanism.binds == Binds::Always => refused("not bound"),
         Flag::NotOffered if context.binding == BindingOffer::Made => refused("our offer was altered on its way"),
         Flag::Unable | Flag::NotOffered => Ok(b""),
         Flag::By(name) => {
