@@ -151,8 +151,8 @@ impl<'a> Pairs<'a> {
 }
 
 /// The user is always named: Dovecot asks for it.
-fn oauthbearer_client(context: ClientContext) -> Result<Response, Failure> {
-    let ClientSettings { host, credentials, .. } = &*context.settings;
+fn oauthbearer_client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Failure> {
+    let ClientSettings { host, credentials, .. } = &*settings;
     let token = credentials.token()?.expose();
     let mut message = b"n,a=".to_vec();
     gs2::encode(credentials.acts_as.as_deref().unwrap_or(&credentials.login), &mut message);
