@@ -72,7 +72,7 @@ fn mutants_of_a_scram_server_are_taken_if_they_prove_the_same() {
     for exchange in of_scram() {
         let recorded = exchange.messages();
         let client = client(exchange).with_iterations(4096..=4096);
-        tally.try_each(97, (exchange, &recorded), &client, |messages, _| signature(messages) == signature(&recorded));
+        tally.try_each(11, (exchange, &recorded), &client, |messages, _| signature(messages) == signature(&recorded));
     }
     for id in ["rfc5802", "rfc7677", "cy-scram-sha-512", "cy-sha-256-plus-tls-unique"] {
         let exchange = of_scram().find(|exchange| exchange.id().starts_with(id)).unwrap();
