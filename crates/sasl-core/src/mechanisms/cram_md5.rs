@@ -12,8 +12,6 @@ use crate::{
     step::Step,
     verifier::{Scheme, Verifier, cram_md5::CramMd5},
 };
-use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -70,9 +68,7 @@ fn client(ClientContext { settings, .. }: ClientContext) -> Result<Response, Fai
         if challenge.is_empty() || challenge.len() > MAX_CHALLENGE || challenge.contains(&0) {
             return Err(Failure::malformed("challenge empty, too long or with a NUL"));
         }
-        let mac = <Hmac<Md5> as KeyInit>::new_from_slice(settings.credentials.password()?.expose());
-        let mac = mac.expect("HMAC takes a key of any length").chain_update(challenge);
-        let digest = hex::encode(mac.finalize().into_bytes().into());
+        let digest = hex::encode(CramMd5::derive(settings.credentials.password()?.expose()).digest(challenge));
         Ok(Response::last([&settings.credentials.login, &b" "[..], &digest].concat()))
     }))
 }
