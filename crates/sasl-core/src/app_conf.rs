@@ -9,7 +9,7 @@ use std::fmt;
 pub const MAX_LINE: usize = 4095;
 
 /// The options of one file, in its order.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct AppConf(Vec<(String, Vec<u8>)>);
 
 /// A line that is no option. One such line spoils its file.
@@ -54,6 +54,13 @@ impl BadLine {
     #[must_use]
     pub fn cause(&self) -> &'static str {
         self.cause
+    }
+}
+
+/// The keys alone: some values are passwords (`sql_passwd`, `ldapdb_pw`).
+impl fmt::Debug for AppConf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(key, _)| key)).finish()
     }
 }
 
@@ -156,5 +163,11 @@ mod tests {
         assert_eq!(conf.words("mech_list").collect::<Vec<_>>(), [&b"PLAIN"[..], b"LOGIN,", b"x"]);
         assert_eq!(conf.words("missing").count(), 0);
         assert_eq!(AppConf::parse(b"").unwrap(), AppConf::default());
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let conf = AppConf::parse(b"mech_list: PLAIN\nsql_passwd: pencil\n").unwrap();
+        assert_eq!(format!("{conf:?}"), r#"["mech_list", "sql_passwd"]"#);
     }
 }
