@@ -27,6 +27,7 @@ pub(crate) fn decode(hex: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// The same as text.
+#[cfg(test)]
 pub(crate) fn text(octets: [u8; 16]) -> String {
     encode(octets).map(char::from).iter().collect()
 }

@@ -76,8 +76,9 @@ impl Argon2id {
     #[must_use]
     pub fn to_text(&self) -> Secret {
         let (m, t, p) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
-        let (salt, hash) = (BASE64.encode(&self.salt), BASE64.encode(&**self.hash));
-        Secret::new(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}"))
+        let start = format!("$argon2id$v=19$m={m},t={t},p={p}${}$", BASE64.encode(&self.salt));
+        let hash = Zeroizing::new(BASE64.encode(&**self.hash));
+        Secret::new([start.as_bytes(), hash.as_bytes()].concat())
     }
 
     /// Whether `password` hashes to this. Where there is no memory for it, it does not.

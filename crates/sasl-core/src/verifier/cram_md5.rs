@@ -73,7 +73,8 @@ impl CramMd5 {
     /// Dovecot's form.
     #[must_use]
     pub fn to_text(&self) -> Secret {
-        Secret::new(format!("{{CRAM-MD5}}{}{}", hex::text(self.outer), hex::text(self.inner)))
+        let [outer, inner] = [self.outer, self.inner].map(|state| Zeroizing::new(hex::encode(state)));
+        Secret::new([b"{CRAM-MD5}", &outer[..], &inner[..]].concat())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use md5::{Digest, Md5};
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, mem, str, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -29,6 +29,9 @@ struct Key {
     realm: Box<[u8]>,
     hashes: Vec<Ha1>,
 }
+
+/// What the text form begins with.
+const NAME: &str = "{DIGEST-MD5}";
 
 impl Ha1 {
     /// What a user who is not there is checked against: it costs as much. That it fits nobody is for the caller
@@ -76,7 +79,7 @@ impl DigestMd5 {
     /// # Errors
     /// [`Reason::Malformed`](crate::failure::Reason::Malformed).
     pub fn from_text(text: &str) -> Result<Self, Failure> {
-        let keys = text.strip_prefix("{DIGEST-MD5}").and_then(|keys| keys.split(';').map(Key::from_text).collect());
+        let keys = text.strip_prefix(NAME).and_then(|keys| keys.split(';').map(Key::from_text).collect());
         keys.map(Self).ok_or(Failure::malformed("no DIGEST-MD5 keys"))
     }
 
@@ -84,8 +87,13 @@ impl DigestMd5 {
     /// hashes in hexadecimal, separated by `,`.
     #[must_use]
     pub fn to_text(&self) -> Secret {
-        let keys: Vec<String> = self.0.iter().map(Key::to_text).collect();
-        Secret::new(format!("{{DIGEST-MD5}}{}", keys.join(";")))
+        let mut text = Zeroizing::new(Vec::with_capacity(NAME.len() + self.0.iter().map(Key::room).sum::<usize>()));
+        text.extend(NAME.as_bytes());
+        for (number, key) in self.0.iter().enumerate() {
+            text.extend((number > 0).then_some(b';'));
+            key.put(&mut text);
+        }
+        Secret::new(mem::take(&mut *text))
     }
 }
 
@@ -104,9 +112,18 @@ impl Key {
         })
     }
 
-    fn to_text(&self) -> String {
-        let hashes: Vec<String> = self.hashes.iter().map(|hash| hex::text(hash.0)).collect();
-        format!("{}:{}:{}", BASE64.encode(&self.username), BASE64.encode(&self.realm), hashes.join(","))
+    /// Enough for what [`Self::put`] appends, so that no copy stays behind in a smaller buffer.
+    fn room(&self) -> usize {
+        2 * (self.username.len() + self.realm.len()) + 12 + 33 * self.hashes.len()
+    }
+
+    fn put(&self, text: &mut Vec<u8>) {
+        let [username, realm] = [&self.username, &self.realm].map(|name| BASE64.encode(name));
+        [username.as_bytes(), b":", realm.as_bytes()].iter().for_each(|part| text.extend(*part));
+        for (number, hash) in self.hashes.iter().enumerate() {
+            text.push(if number == 0 { b':' } else { b',' });
+            text.extend(*Zeroizing::new(hex::encode(hash.0)));
+        }
     }
 }
 
@@ -119,8 +136,8 @@ pub(crate) fn readings(username: &[u8], realm: &[u8], password: &[u8]) -> Vec<Ha
         hash(username, realm, password),
         hash(username, realm, &converted),
     ];
-    all.dedup_by(|a, b| a.0 == b.0);
-    if all.len() == 3 && all[0].0 == all[2].0 {
+    all.dedup_by(|a, b| a.0.ct_eq(&b.0).into());
+    if all.len() == 3 && all[0].0.ct_eq(&all[2].0).into() {
         all.pop();
     }
     all
@@ -143,9 +160,15 @@ pub(crate) fn latin1(text: &[u8]) -> Cow<'_, [u8]> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
-    let converted =
-        std::str::from_utf8(text).ok().and_then(|text| text.chars().map(|c| u8::try_from(c).ok()).collect());
-    converted.map_or(Cow::Borrowed(text), Cow::Owned)
+    let mut converted = Zeroizing::new(Vec::with_capacity(text.len()));
+    for character in str::from_utf8(text).unwrap_or_default().chars() {
+        let Ok(octet) = u8::try_from(character) else { return Cow::Borrowed(text) };
+        converted.push(octet);
+    }
+    match converted.is_empty() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(mem::take(&mut *converted)),
+    }
 }
 
 impl fmt::Debug for Ha1 {
@@ -180,6 +203,17 @@ mod tests {
         ];
         assert_eq!(hex(&latin), expected);
         assert_eq!(readings("日本".as_bytes(), b"r", "パス".as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn the_text_form_has_room_from_the_start() {
+        for (username, realm) in [("", ""), ("a", "b"), ("ab", "c"), ("josé", ""), ("josé", "mail.example.com")] {
+            let key = Key::derive(username.as_bytes(), realm.as_bytes(), "pässwörd".as_bytes());
+            let mut text = Vec::with_capacity(key.room());
+            let room = text.capacity();
+            key.put(&mut text);
+            assert!(text.len() < room && text.capacity() == room, "{username} {realm}");
+        }
     }
 
     #[test]

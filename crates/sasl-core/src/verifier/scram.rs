@@ -192,12 +192,10 @@ impl Scram {
     /// The form that [`Self::from_text`] reads: that of RFC 5803 where SASLprep did not change the password.
     #[must_use]
     pub fn to_text(&self) -> Secret {
-        let mut text = format!("{}${}:{}", self.hash.name(), self.iterations, BASE64.encode(&self.salt));
-        for Keys { stored_key, server_key } in self.keys() {
-            let [stored_key, server_key] = [stored_key, server_key].map(|key| BASE64.encode(&**key));
-            text.extend(["$", &stored_key, ":", &server_key]);
-        }
-        Secret::new(text)
+        let start = format!("{}${}:{}", self.hash.name(), self.iterations, BASE64.encode(&self.salt));
+        let keys: Vec<_> = self.keys().map(Keys::to_text).collect();
+        let parts = [start.as_bytes()].into_iter().chain(keys.iter().map(Secret::expose));
+        Secret::new(parts.collect::<Vec<_>>().join(&b'$'))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -236,6 +234,12 @@ impl Keys {
         let (stored_key, server_key) = text.split_once(':')?;
         let key = |text| Digest::new(&Zeroizing::new(BASE64.decode(text).ok().filter(|key| key.len() == hash.len())?));
         Some(Self { stored_key: key(stored_key)?, server_key: key(server_key)? })
+    }
+
+    fn to_text(&self) -> Secret {
+        let [stored_key, server_key] =
+            [&self.stored_key, &self.server_key].map(|key| Zeroizing::new(BASE64.encode(&**key)));
+        Secret::new([stored_key.as_bytes(), server_key.as_bytes()].join(&b':'))
     }
 
     fn ct_eq(&self, other: &Self) -> Choice {
