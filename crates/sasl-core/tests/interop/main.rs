@@ -8,6 +8,7 @@ mod case;
 mod cases;
 mod kept;
 mod layers;
+mod listing;
 mod ours;
 mod peer;
 mod play;

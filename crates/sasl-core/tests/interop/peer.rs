@@ -26,7 +26,7 @@ fn program(library: Party) -> &'static Path {
 }
 
 /// With its symbols for all: libsasl2's replaces one of OpenSSL.
-fn build(name: &str, library: &str) -> PathBuf {
+pub(crate) fn build(name: &str, library: &str) -> PathBuf {
     let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     let source = format!("{}/tests/peers/{name}.c", env!("CARGO_MANIFEST_DIR"));
     let mut compiler = Command::new("cc");
