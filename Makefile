@@ -23,7 +23,7 @@ help:  ## this list
 
 demo:  ## a tour on a scratch store and a scratch socket
 	tests/setup build
-	cargo build --release --locked --workspace --bins
+	cargo build --release --locked --workspace --exclude sasl-examples --bins
 	cargo build --release --locked --package sasldb --example exchange
 	tests/demo/run
 
