@@ -1,46 +1,25 @@
-//! `mechs MECHANISM COUNT`: client and server of sasl-core in one process, verifiers in memory. Prints medians of all
-//! of an exchange and of the server's part, in nanoseconds, as one line of JSON. `bench/peers/` does the same with
-//! other libraries.
+//! `mechs MECHANISM full|client|server COUNT`: client and server of sasl-core in one process, verifiers in memory. Prints the
+//! median of that part of an exchange, in nanoseconds. `bench/peers/` does the same with other libraries. In the place of a
+//! mechanism, `encode-24` and the like have base64 timed.
 
 mod account;
+mod codec;
 mod exchange;
-mod median;
 
 use account::Account;
-use exchange::{Times, exchange};
-use median::median;
-use sasl_core::failure::Failure;
-use std::process::ExitCode;
+use codec::Task;
+use exchange::exchange;
+use std::{error::Error, process::ExitCode};
+use stopwatch::Exchange;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let [mechanism, count] = words.as_slice() else { return usage() };
-    let Ok(count) = count.parse() else { return usage() };
-    match measure(mechanism, count) {
-        Ok(times) => {
-            println!(r#"{{"full_ns":{},"server_ns":{}}}"#, times.full.as_nanos(), times.server.as_nanos());
-            ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            eprintln!("mechs: {mechanism}: {failure}: {}", failure.cause());
-            ExitCode::FAILURE
-        }
+    stopwatch::main(prepare)
+}
+
+fn prepare(what: &str) -> Result<Exchange, Box<dyn Error>> {
+    if let Some(mut task) = Task::parse(what) {
+        return Ok(Box::new(move |_| Ok(task.run()?)));
     }
-}
-
-fn usage() -> ExitCode {
-    eprintln!("usage: mechs MECHANISM COUNT");
-    ExitCode::from(2)
-}
-
-/// The medians of so many exchanges, after a tenth more to warm up.
-fn measure(mechanism: &str, count: usize) -> Result<Times, Failure> {
-    let account = Account::new()?;
-    let run = |count| (0..count).map(|_| exchange(&account, mechanism)).collect::<Result<Vec<_>, _>>();
-    run(count / 10)?;
-    let times = run(count)?;
-    Ok(Times {
-        full: median(times.iter().map(|times| times.full)),
-        server: median(times.iter().map(|times| times.server)),
-    })
+    let (account, mechanism) = (Account::new().map_err(|failure| failure.cause())?, what.to_owned());
+    Ok(Box::new(move |watch| Ok(exchange(&account, &mechanism, watch).map_err(|failure| failure.cause())?)))
 }
