@@ -2,11 +2,12 @@
 
 import os
 import sys
-from functools import cache
+from functools import cache, cached_property
 from statistics import median
 
 from . import cpu
 from .daemon import Daemon
+from .library import libraries
 from .load import Load
 
 
@@ -24,6 +25,11 @@ class Bench:
     def make_database(self, subject, users):
         tell(f"a database of {users:,} users, {type(subject).__name__.lower()}")
         return subject.database(self.scratch, users)
+
+    @cached_property
+    def libraries(self):
+        """The programs that time one each."""
+        return libraries(self.tools, self.scratch)
 
     def daemon(self, subject, users, options, under=()):
         return Daemon(subject, self.database(subject, users), options, self.scratch, under)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import machine, programs
 from .bench import Bench
+from .measures.base64 import Base64
 from .measures.instructions import Instructions
 from .measures.layers import Layers
 from .measures.logins import Logins
@@ -20,8 +21,11 @@ from .ours import Ours
 from .plan import FULL, QUICK
 from .table import table
 
-MEASURES = {"logins": Logins, "instructions": Instructions, "memory": Memory, "mechanisms": Mechanisms,
-            "layers": Layers}
+TABLES = {
+    "The daemon": {"logins": Logins, "instructions": Instructions, "memory": Memory},
+    "The library": {"mechanisms": Mechanisms, "layers": Layers, "base64": Base64},
+}
+MEASURES = {name: measure for measures in TABLES.values() for name, measure in measures.items()}
 RESULTS = programs.BENCH / "RESULTS.md"
 
 
@@ -57,15 +61,15 @@ def parse():
 def run(options, scratch):
     ours = Original() if options.original else Ours(programs.find_ours())
     bench = Bench(QUICK if options.quick else FULL, scratch, programs.build_tools(), ours, Original())
-    measures = [MEASURES[name](bench) for name in MEASURES if name in (options.only or MEASURES)]
+    measures = {name: MEASURES[name](bench) for name in MEASURES if name in (options.only or MEASURES)}
     began = datetime.now(timezone.utc)
-    for measure in measures:
+    for measure in measures.values():
         measure.run()
-    rows = [row for measure in measures for row in measure.rows.values()]
-    return report(bench, began, rows), any(row.verdict == "MISSED" for row in rows)
+    rows = [row for measure in measures.values() for row in measure.rows.values()]
+    return report(bench, began, measures), any(row.verdict == "MISSED" for row in rows)
 
 
-def report(bench, began, rows):
+def report(bench, began, measures):
     ended = datetime.now(timezone.utc)
     minutes = (ended - began).total_seconds() / 60
     command = shlex.join(["bench/run", *sys.argv[1:]])
@@ -82,7 +86,14 @@ def report(bench, began, rows):
 | rounds | {bench.plan.rounds}, interleaved; (once) where there is only one |
 | load average | {bench.busy()}, the load of this run included |
 
-{table(rows)}
+{tables(measures)}
 Each ratio is ours divided by theirs, taken pair by pair inside a round; the median over the rounds counts.
 bench/README.md says how each figure comes about.
 """
+
+
+def tables(measures):
+    """One under each heading, where something of it was measured."""
+    rows = {heading: [row for name in names if name in measures for row in measures[name].rows.values()]
+            for heading, names in TABLES.items()}
+    return "\n".join(f"## {heading}\n\n{table(its_rows)}" for heading, its_rows in rows.items() if its_rows)

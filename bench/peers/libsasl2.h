@@ -33,7 +33,10 @@ static int option(void *context, const char *plugin, const char *name, const cha
     return SASL_OK;
 }
 
-/* The property plugin: sets the one user's password where it is asked for. */
+/* The property that the server keeps, and its value. */
+static const char *kept_as = "*userPassword", *kept = PASSWORD;
+
+/* The property plugin: sets the one user's property where it is asked for. */
 static int look_up(void *context, sasl_server_params_t *server, unsigned flags, const char *user, unsigned length)
 {
     const struct propval *property = server->utils->prop_get(server->propctx);
@@ -43,8 +46,8 @@ static int look_up(void *context, sasl_server_params_t *server, unsigned flags, 
     if (length < strlen(USER) || memcmp(user, USER, strlen(USER)))
         return SASL_NOUSER;
     for (; property->name; property++)
-        if (!strcasecmp(property->name, "*userPassword") && !property->values)
-            server->utils->prop_set(server->propctx, property->name, PASSWORD, (int)strlen(PASSWORD));
+        if (!strcasecmp(property->name, kept_as) && !property->values)
+            server->utils->prop_set(server->propctx, property->name, kept, (int)strlen(kept));
     return SASL_OK;
 }
 

@@ -1,9 +1,9 @@
 """User-space instructions per login, counted by callgrind: two runs of different length, subtracted."""
 
-import re
 import tempfile
 from pathlib import Path
 
+from .. import callgrind
 from ..row import Row, at_most
 
 OPTIONS = ("-n", "1")
@@ -29,11 +29,11 @@ class Instructions:
     def count(self, subject, logins):
         """All instructions of a daemon's life, its launcher's too, with so many logins in it."""
         out = Path(tempfile.mkdtemp(prefix="callgrind-", dir=self.bench.scratch))
-        under = ["valgrind", "--tool=callgrind", "--quiet", "--trace-children=yes", f"--callgrind-out-file={out}/%p"]
+        under = [*callgrind.COMMAND, "--trace-children=yes", f"--callgrind-out-file={out}/%p"]
         with self.bench.daemon(subject, self.bench.plan.large, OPTIONS, under) as daemon:
             self.bench.load.everyone(daemon, USERS)
             self.bench.load.one_by_one(daemon, USERS, logins)
-        totals = [re.search(r"^totals: (\d+)", profile.read_text(), re.M) for profile in out.iterdir()]
-        if not totals or None in totals:
-            raise RuntimeError("callgrind left no whole profile")
-        return sum(int(total[1]) for total in totals)
+        profiles = list(out.iterdir())
+        if not profiles:
+            raise RuntimeError("callgrind left no profile")
+        return sum(map(callgrind.total, profiles))

@@ -1,11 +1,11 @@
 """The security layer of DIGEST-MD5, both ends in one process: bytes of plain text that are carried, ours and libsasl2."""
 
 import json
-import re
 import subprocess
 import tempfile
 from pathlib import Path
 
+from .. import callgrind
 from ..programs import build_peer
 from ..row import Row, at_least
 
@@ -57,10 +57,9 @@ class Layers:
 
     def under_callgrind(self, program, qop, task, rounds):
         out = Path(tempfile.mkdtemp(prefix="callgrind-", dir=self.bench.scratch)) / "profile"
-        under = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}"]
+        under = [*callgrind.COMMAND, f"--callgrind-out-file={out}"]
         carried = carry([*under, program, qop, task, str(COUNTED), str(rounds)])
-        total = re.search(r"^totals: (\d+)", out.read_text(), re.M)
-        return int(total[1]), carried["bytes"] * rounds
+        return callgrind.total(out), carried["bytes"] * rounds
 
 
 def carry(command):
