@@ -6,7 +6,7 @@ use crate::{
     credentials::Credentials,
     failure::{Failure, Reason},
     host::Host,
-    mechanism::{Binds, ClientBinding, ClientContext, ClientSettings, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientBinding, ClientContext, ClientSettings, Mechanism, Proof},
     name::MechanismName,
     nonce::Nonces,
     policy::Policy,
@@ -28,10 +28,8 @@ pub const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 pub struct Choice<'a> {
     client: &'a Client,
     channel: Channel,
-    /// What was chosen, and what is left.
-    candidates: Vec<&'static Mechanism>,
-    /// What to say where the mechanism does not bind.
-    unbound: ClientBinding,
+    /// Places in the client's list: of what was chosen, and of what is left.
+    candidates: Vec<usize>,
 }
 
 impl Client {
@@ -69,20 +67,14 @@ impl Client {
         channel: &Channel,
         offered: impl IntoIterator<Item = &'a str>,
     ) -> Result<Choice<'_>, Failure> {
-        let offered: Vec<_> = offered.into_iter().filter_map(MechanismName::parse).collect();
-        let will_do = |mechanism: &&'static Mechanism| {
-            offered.contains(&mechanism.name)
-                && mechanism.admitted_by(&self.settings.policy, channel).is_ok()
-                && self.can_prove(mechanism)
-        };
-        let mut candidates: Vec<_> = self.mechanisms.iter().copied().filter(will_do).collect();
-        candidates.sort_by_key(|mechanism| mechanism.binds != Binds::Always);
-        let binding_offered = offered.iter().any(|name: &MechanismName| name.as_str().ends_with("-PLUS"));
-        let unbound = match channel.bindings() {
-            [_, ..] if !binding_offered => ClientBinding::NotOffered,
-            _ => ClientBinding::Unable,
-        };
-        Choice { client: self, channel: channel.clone(), candidates, unbound }.unless_none()
+        let mut candidates = Vec::new();
+        for name in offered {
+            let known = self.mechanisms.iter().position(|mechanism| mechanism.name.is(name));
+            candidates.extend(known.filter(|at| self.will_do(self.mechanisms[*at], channel)));
+        }
+        candidates.sort_unstable_by_key(|at| (self.mechanisms[*at].binds != Binds::Always, *at));
+        candidates.dedup();
+        Choice { client: self, channel: channel.clone(), candidates }.unless_none()
     }
 
     /// Begins an exchange by the mechanism of that name, whatever the server offers.
@@ -104,6 +96,9 @@ impl Client {
     ) -> Result<Response, Failure> {
         mechanism.admitted_by(&self.settings.policy, channel)?;
         self.settings.credentials.check()?;
+        if !self.can_prove(mechanism) {
+            return Err(Failure::malformed("credentials that the mechanism cannot prove or carry"));
+        }
         let binding = match (mechanism.binds, channel.bindings().first()) {
             (Binds::Always, Some(binding)) => ClientBinding::By(binding.clone()),
             _ => unbound,
@@ -112,9 +107,21 @@ impl Client {
         (mechanism.client)(ClientContext { settings, mechanism, channel: channel.clone(), binding })
     }
 
-    /// Whether the credentials hold what `mechanism` proves its client with.
+    fn will_do(&self, mechanism: &Mechanism, channel: &Channel) -> bool {
+        mechanism.admitted_by(&self.settings.policy, channel).is_ok() && self.can_prove(mechanism)
+    }
+
+    /// Whether we know the mechanism that is this one and binds to the channel.
+    fn can_bind(&self, mechanism: &Mechanism) -> bool {
+        self.mechanisms.iter().any(|other| other.is_bound(mechanism))
+    }
+
+    /// Whether the credentials hold what `mechanism` proves its client with, and it carries what they ask for.
     fn can_prove(&self, mechanism: &Mechanism) -> bool {
         let credentials = &self.settings.credentials;
+        if mechanism.authzid == Authzid::Absent && credentials.acts_as.is_some() {
+            return false;
+        }
         match mechanism.proof {
             Proof::Password => credentials.password().is_ok(),
             Proof::Token => credentials.token().is_ok(),
@@ -142,15 +149,20 @@ impl Choice<'_> {
     /// # Errors
     /// [`Reason::Malformed`] where the credentials hold what no peer would read.
     pub fn begin(&self) -> Result<Response, Failure> {
-        self.client.begin(self.mechanism(), &self.channel, self.unbound.clone())
+        let could_bind = !self.channel.bindings().is_empty() && self.client.can_bind(self.mechanism());
+        let unbound = if could_bind { ClientBinding::NotOffered } else { ClientBinding::Unable };
+        self.client.begin(self.mechanism(), &self.channel, unbound)
     }
 
-    /// The next best, after the server refused this one. It may be a weaker one: ask for what you need by the policy.
+    /// The next best, after the server refused this one. It may be a weaker one: ask for what you need by the policy. After one
+    /// that binds to the channel come such ones alone: somebody in between is refused too, and would like us to do without.
     ///
     /// # Errors
     /// [`Reason::NoMechanism`] where there is none left.
     pub fn next(mut self) -> Result<Self, Failure> {
+        let refused = self.mechanism().binds;
         self.candidates.remove(0);
+        self.candidates.retain(|at| refused != Binds::Always || self.client.mechanisms[*at].binds == Binds::Always);
         self.unless_none()
     }
 
@@ -162,7 +174,7 @@ impl Choice<'_> {
     }
 
     fn mechanism(&self) -> &'static Mechanism {
-        self.candidates[0]
+        self.client.mechanisms[self.candidates[0]]
     }
 }
 

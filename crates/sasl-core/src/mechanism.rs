@@ -181,6 +181,11 @@ pub(crate) enum ClientBinding {
 }
 
 impl Mechanism {
+    /// Whether this is `other` with `-PLUS`.
+    pub(crate) fn is_bound(&self, other: &Self) -> bool {
+        self.binds == Binds::Always && self.name.as_str().strip_suffix("-PLUS") == Some(other.name.as_str())
+    }
+
     /// Whether `policy` lets it be offered, chosen and started on `channel`: one test for all three.
     ///
     /// # Errors
