@@ -94,7 +94,9 @@ impl Response {
         self.refusal.as_deref()
     }
 
-    /// Carries on with a challenge, after base64.
+    /// Carries on with a challenge, after base64. In SCRAM it takes the time that the server asks for: some milliseconds as a rule, and
+    /// as much as a second or two for the most rounds that a client [agrees to](crate::client::Client::with_iterations). A program
+    /// that must not block gives it to a thread that may.
     ///
     /// # Errors
     /// [`Reason::Malformed`], or [`Reason::ServerNotAuthenticated`]: cancel the exchange, and drop the connection.

@@ -140,7 +140,7 @@ pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
     pub(crate) mechanism: &'static Mechanism,
     pub(crate) channel: Channel,
-    /// Whether the client could have tied this exchange to the channel: `-PLUS` was offered.
+    /// Whether the client could have tied this exchange to the channel: the same mechanism with `-PLUS` was offered.
     pub(crate) binding: BindingOffer,
 }
 

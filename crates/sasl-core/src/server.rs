@@ -72,7 +72,7 @@ impl Server {
             settings: Arc::clone(&self.settings),
             mechanism,
             channel: channel.clone(),
-            binding: self.binding_offer(channel),
+            binding: self.binding_offer(mechanism, channel),
         });
         let begin = mechanism.server;
         match (mechanism.first, initial) {
@@ -87,15 +87,19 @@ impl Server {
         if mechanism.binds != Binds::Possibly || self.settings.policy.channel_binding() == Binding::Optional {
             return mechanism;
         }
-        self.find(&format!("{}-PLUS", mechanism.name)).unwrap_or(mechanism)
+        self.bound(mechanism).unwrap_or(mechanism)
     }
 
-    fn binding_offer(&self, channel: &Channel) -> BindingOffer {
-        let always = |mechanism: &&'static Mechanism| mechanism.binds == Binds::Always;
-        match !channel.bindings().is_empty() && self.mechanisms.iter().any(always) {
+    fn binding_offer(&self, mechanism: &Mechanism, channel: &Channel) -> BindingOffer {
+        match mechanism.binds == Binds::Possibly && !channel.bindings().is_empty() && self.bound(mechanism).is_some() {
             true => BindingOffer::Made,
             false => BindingOffer::NotMade,
         }
+    }
+
+    /// The same mechanism with `-PLUS`.
+    fn bound(&self, mechanism: &Mechanism) -> Option<&'static Mechanism> {
+        self.mechanisms.iter().copied().find(|other| other.is_bound(mechanism))
     }
 
     fn find(&self, name: &str) -> Result<&'static Mechanism, Failure> {
@@ -132,7 +136,8 @@ impl ServerBuilder {
     }
 
     /// The realm of logins that name none (libsasl2's `user_realm`), and the one that DIGEST-MD5 offers. Without
-    /// it a login stays as it is, and DIGEST-MD5 offers the host's name.
+    /// it a login stays as it is, and DIGEST-MD5 offers the host's name. Where your store looks such logins up in a realm, name that one
+    /// here: else the challenges of SCRAM tell whether `tim` and `tim@realm` are one user, and so who is one.
     #[must_use]
     pub fn default_realm(mut self, realm: Realm) -> Self {
         self.settings.default_realm = Some(realm);

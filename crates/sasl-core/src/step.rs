@@ -289,6 +289,9 @@ impl Step {
     where
         F: FnOnce(Login, Verdict) -> Result<Self, Failure> + Send + 'static,
     {
+        if password.expose().is_empty() {
+            return Failure::new(Reason::BadCredentials, "empty password").into(); // some directories take it for a success
+        }
         Self::Ask(Ask::Password(AskPassword { login, password, rest: Box::new(rest) }))
     }
 

@@ -32,7 +32,8 @@ fn run() -> Result<(), Box<dyn error::Error>> {
     let realm = realm_of_this_host()?;
     let host = Host::new("smtp", &String::from_utf8_lossy(realm.as_bytes()));
     let store = open(&Location::parse(location), Access::Read)?;
-    let server = Server::builder(catalogue::STANDARD, host.clone()).decoy_secret(store.secret()?).build();
+    let server = Server::builder(catalogue::STANDARD, host.clone());
+    let server = server.default_realm(realm.clone()).decoy_secret(store.secret()?).build();
     let client =
         Client::new(catalogue::STANDARD, host, Credentials::new(login, Secret::new(password.trim_end_matches('\n'))));
     play(&client, &server, mechanism, &Users::new(store, realm))

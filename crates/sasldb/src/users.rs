@@ -19,7 +19,8 @@ pub struct Users {
 }
 
 impl Users {
-    /// The users of `store`; a login without a realm is looked up in `realm`: the host's, as a rule.
+    /// The users of `store`; a login without a realm is looked up in `realm`: the host's, as a rule. Give the server the same
+    /// [default realm](sasl_core::server::ServerBuilder::default_realm), and the store's [secret](Store::secret) for its decoys.
     #[must_use]
     pub fn new(store: Box<dyn Store>, realm: Realm) -> Self {
         Self { store, realm }

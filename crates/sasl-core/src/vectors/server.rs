@@ -7,8 +7,9 @@ use crate::{
     guarantees::Guarantees,
     host::Host,
     identity::{Login, Realm},
+    mechanisms::digest_md5::Directives,
     policy::{Binding, Policy, Proxy},
-    reauth::Reauth,
+    reauth::{Reauth, Use},
     secret::Secret,
     server::{Server, ServerBuilder},
     step::{Reply, Step, Success, TokenError, TokenVerdict, Verdict},
@@ -297,7 +298,7 @@ fn recorded_clients_come_back() {
         ("unknown-nonce-2", "stale"),
         ("unknown-nonce-3", "rspauth="),
         ("nc-skip", "stale"),
-        ("wrongpw", "nonce="),
+        ("wrongpw", "refused"),
         ("off-2", "nonce="),
     ] {
         let exchange = exchanges().find(|exchange| exchange.id() == format!("cy-digest-reauth-{id}")).unwrap();
@@ -308,6 +309,11 @@ fn recorded_clients_come_back() {
             "off-2" => builder,
             _ => builder.reauth(Arc::clone(&reauth)),
         });
+        if let ("wrongpw", Some(initial)) = (id, &initial) {
+            let nonce = Directives::parse(initial).unwrap().one("nonce").unwrap().unwrap().to_vec();
+            let (username, realm) = (b"tim"[..].into(), b"mail.example.com"[..].into());
+            reauth.remember(&nonce, Use { username, realm, nc: 1, since: None });
+        }
         let accounts =
             Accounts { exchange, kept: Kept::AsVerifiers, realms: own_realms(exchange), proxy: Verdict::Accept };
         let mut said = Vec::new();
@@ -317,8 +323,10 @@ fn recorded_clients_come_back() {
             said.push(String::from_utf8_lossy(challenge.message()).into_owned());
             step = challenge.respond(response);
         }
-        if let Reply::Continue(challenge) = step.answered_by(&accounts) {
-            said.push(String::from_utf8_lossy(challenge.message()).into_owned());
+        match step.answered_by(&accounts) {
+            Reply::Continue(challenge) => said.push(String::from_utf8_lossy(challenge.message()).into_owned()),
+            Reply::Fail(failure) if failure.reason() == Reason::BadCredentials => said.push("refused".into()),
+            _ => {}
         }
         let answer = if initial.is_some() { &said[0] } else { &said[1] };
         assert!(answer.contains(what), "{id}: {answer}");

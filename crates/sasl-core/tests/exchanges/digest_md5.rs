@@ -11,7 +11,7 @@ use sasl_core::{
     reauth::Reauth,
     secret::Secret,
     server::Server,
-    step::{Challenge, Reply},
+    step::{Challenge, Reply, Step},
     verifier::{Scheme, Verifiers, argon2id::Memory},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -97,7 +97,7 @@ fn a_packet_must_have_room_for_a_message() {
         let tiny = strength(1, max).with_max_buffer(bytes);
         [agree(tiny.clone(), strength(1, max), &Channel::plain()), agree(strength(1, max), tiny, &Channel::plain())]
     };
-    for (bytes, max, room) in [(17, 1, true), (25, 128, false), (26, 128, true)] {
+    for (bytes, max, room) in [(17, 1, false), (63, 128, false), (64, 128, true), (64, 1, true)] {
         for met in meet(bytes, max) {
             assert_eq!(met.as_ref().err().map(Failure::reason), (!room).then_some(Reason::Malformed), "{bytes} {max}");
             let Ok((success, established)) = met else { continue };
@@ -191,33 +191,54 @@ fn a_server_that_forgot_asks_for_a_whole_exchange_and_gets_it() {
     again(&without_memory, &mut first(&restarted)).unwrap();
 }
 
+/// Else whoever makes up a nonce could try passwords, and break off before anybody hears of it.
 #[test]
-fn stale_is_said_to_nobody_who_does_not_know_the_password() {
+fn a_nonce_that_is_not_remembered_is_stale_whatever_comes_with_it() {
     let (server, _) = remembering();
     let response = client(tim()).start(&Channel::plain(), NAME).unwrap();
     let step = server.start(&Channel::plain(), NAME, None).answered_by(&users());
     let Reply::Continue(challenge) = step else { panic!() };
-    let response = response.challenge(challenge.message()).unwrap();
-    let message = response.message().unwrap().to_vec();
-    let digest = message.windows(9).position(|text| text == b"response=").unwrap() + 9;
-    let mut wrong = message.clone();
-    wrong[digest] = if wrong[digest] == b'0' { b'1' } else { b'0' };
-    assert!(is_stale(&challenged(&server, &message)) && !is_stale(&challenged(&server, &wrong)));
+    let right = response.challenge(challenge.message()).unwrap().message().unwrap().to_vec();
+    for message in [&right, &with_another_proof(&right)] {
+        let step = server.start(&Channel::plain(), NAME, Some(message));
+        assert!(matches!(step, Step::Reply(_)), "the store is not even asked");
+        assert!(is_stale(&challenged(&server, message)));
+    }
     assert!(!is_stale(&challenged(&server, b"nonsense")));
 }
 
+/// Changes a digit of the response.
+fn with_another_proof(message: &[u8]) -> Vec<u8> {
+    let digit = message.windows(9).position(|text| text == b"response=").unwrap() + 9;
+    let mut wrong = message.to_vec();
+    wrong[digit] = if wrong[digit] == b'0' { b'1' } else { b'0' };
+    wrong
+}
+
 #[test]
-fn a_wrong_attempt_takes_the_nonce_away() {
+fn a_wrong_attempt_fails_and_takes_the_nonce_away() {
     let (server, reauth) = remembering();
     let mut both = first(&server);
     let response = both.1.take_resumption().unwrap().begin(&Channel::plain()).unwrap();
     let message = response.message().unwrap().to_vec();
-    let mut wrong = message.clone();
-    let last = wrong.len() - 1;
-    wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
-    assert!(!is_stale(&challenged(&server, &wrong)));
+    let reply = server.start(&Channel::plain(), NAME, Some(&with_another_proof(&message))).answered_by(&users());
+    assert!(matches!(reply, Reply::Fail(failure) if failure.reason() == Reason::BadCredentials));
     assert_eq!(format!("{reauth:?}"), "Reauth(0 of 10 nonces)");
     assert!(is_stale(&challenged(&server, &message)));
+}
+
+/// TLS made up for the layer the first time.
+#[test]
+fn a_client_that_is_challenged_anew_demands_what_the_new_channel_lacks() {
+    let policy = strength(56, 256);
+    let server = || builder().policy(strength(0, 256)).build();
+    let tls = Channel::tls(56);
+    let response = client(tim()).with_policy(policy).start(&tls, NAME).unwrap();
+    let (_, mut established) = play(&server(), &tls, (NAME, response), &users()).unwrap();
+    let again = established.take_resumption().unwrap().begin(&Channel::plain()).unwrap();
+    let weak = builder().policy(strength(0, 0)).build();
+    let failure = play(&weak, &Channel::plain(), (NAME, again), &users()).unwrap_err();
+    assert_eq!(failure.reason(), Reason::TooWeak);
 }
 
 #[test]

@@ -111,3 +111,26 @@ fn a_trace_is_cut_to_255_characters_and_has_no_control_characters() {
         assert_eq!(trace(bad), None, "{bad:?}");
     }
 }
+
+/// Else whoever writes the offer would choose as whom we act.
+#[test]
+fn a_mechanism_that_cannot_carry_an_authorization_identity_is_not_for_who_has_one() {
+    let client = client(Credentials::new("tim", Secret::new("tanstaaf")).acting_as("list"));
+    let channel = Channel::tls(256);
+    assert_eq!(client.choose(&channel, ["CRAM-MD5", "LOGIN", "PLAIN"]).unwrap().name().as_str(), "PLAIN");
+    assert_eq!(client.choose(&channel, ["CRAM-MD5", "LOGIN"]).unwrap_err().reason(), Reason::NoMechanism);
+    assert_eq!(client.start(&channel, "CRAM-MD5").unwrap_err().reason(), Reason::Malformed);
+}
+
+/// Some directories take an empty password for a success, so nobody is asked.
+#[test]
+fn an_empty_password_is_none() {
+    use sasl_core::step::{Reply, Step};
+    let (server, channel) = (builder().build(), Channel::tls(256));
+    let plain = server.start(&channel, "PLAIN", Some(b"\0tim\0"));
+    let Step::Reply(Reply::Continue(prompt)) = server.start(&channel, "LOGIN", Some(b"tim")) else { panic!() };
+    for (step, reason) in [(plain, Reason::Malformed), (prompt.respond(b""), Reason::BadCredentials)] {
+        let Step::Reply(Reply::Fail(failure)) = step else { panic!("somebody is asked: {step:?}") };
+        assert_eq!(failure.reason(), reason);
+    }
+}

@@ -7,6 +7,7 @@ use super::{
     qop::{Qop, Range},
 };
 use crate::{
+    channel::Channel,
     client_step::{Response, Resumption},
     credentials::Credentials,
     failure::{Failure, Reason},
@@ -76,6 +77,18 @@ impl Session {
         }))
     }
 
+    /// The same session over another channel.
+    fn over(self, channel: &Channel, count: u32) -> Result<Self, Failure> {
+        let ClientContext { settings, mechanism, binding, .. } = &*self.context;
+        mechanism.admitted_by(&settings.policy, channel)?;
+        if !Range::of(&settings.policy, channel).admits(self.qop) {
+            return Err(Failure::new(Reason::TooWeak, "the layer of before will not do on this channel"));
+        }
+        let (settings, channel, binding) = (Arc::clone(settings), channel.clone(), binding.clone());
+        let context = Arc::new(ClientContext { settings, mechanism, channel, binding });
+        Ok(Self { context, count, ..self })
+    }
+
     /// Begins another exchange with the same server, by the same nonce (section 2.2).
     fn resume(self) -> Result<Response, Failure> {
         let (message, proof) = self.prove()?;
@@ -92,16 +105,8 @@ impl Session {
     fn established(self, proof: &Proof) -> Response {
         let room = Room { ours: self.context.settings.policy.max_buffer(), peers: self.maxbuf };
         let layer = keys::layer(&proof.key.h_a1, self.qop, Side::Client, room);
-        let resumption = self.count.checked_add(1).map(|count| {
-            Resumption::new(move |channel| {
-                let mechanism = self.context.mechanism;
-                mechanism.admitted_by(&self.context.settings.policy, channel)?;
-                match Range::of(&self.context.settings.policy, channel).admits(self.qop) {
-                    true => Self { count, ..self }.resume(),
-                    false => Err(Failure::new(Reason::TooWeak, "the layer of before will not do on this channel")),
-                }
-            })
-        });
+        let resumption =
+            self.count.checked_add(1).map(|count| Resumption::new(move |channel| self.over(channel, count)?.resume()));
         Response::last(Vec::new()).gaining(layer, resumption)
     }
 

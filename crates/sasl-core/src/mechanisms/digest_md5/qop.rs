@@ -88,13 +88,10 @@ impl Qop {
         }
     }
 
-    /// Whether a packet of so many bytes has room for anything beside its own MAC, padding and number.
-    pub(super) const fn fits(self, maxbuf: u32) -> bool {
-        match self {
-            Self::Auth => true,
-            Self::AuthInt => maxbuf > 16,
-            Self::AuthConf(_) => maxbuf > 25,
-        }
+    /// Whether packets of so many bytes are worth it: up to 29 are MAC, padding and number, and who takes hardly more would
+    /// have us send a packet for each octet.
+    pub(super) fn fits(self, maxbuf: u32) -> bool {
+        self == Self::Auth || maxbuf >= 64
     }
 
     /// What a client names. A cipher beside another qop means nothing.

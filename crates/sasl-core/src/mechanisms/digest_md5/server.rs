@@ -18,18 +18,21 @@ use crate::{
 };
 use std::{mem, sync::Arc, time::Duration};
 
-/// An initial response is subsequent authentication (section 2.2). Where we remember nothing, or it is no good, it is passed over,
-/// as libsasl2 does.
+/// An initial response is subsequent authentication (section 2.2). Where we remember nothing, or cannot read it, it is passed
+/// over, as libsasl2 does. A nonce that is not remembered is stale, whatever came with it: looking at the proof would
+/// tell whoever makes up nonces which password is right, and nobody would hear of the wrong ones.
 pub(super) fn begin(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure> {
     let (Some(reauth), Some(initial @ [_, ..])) = (&context.settings.reauth, initial) else {
         return challenge(context, Stale::No);
     };
     let Ok(answer) = Answer::parse(&context, initial) else { return challenge(context, Stale::No) };
-    let turn = Turn::Subsequent(reauth.take(answer.fields().hashed.nonce));
-    Exchange { context, answer, turn }.ask(Spelling::Utf8)
+    match reauth.take(answer.fields().hashed.nonce) {
+        Some(last) => Exchange { context, answer, turn: Turn::Subsequent(last) }.ask(Spelling::Utf8),
+        None => challenge(context, Stale::Yes),
+    }
 }
 
-/// Whether the client was right but for a nonce that we no longer know: it need not ask its user again.
+/// Whether the client used a nonce that we no longer know, and need not ask its user again.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Stale {
     Yes,
@@ -80,7 +83,7 @@ struct Exchange {
 enum Turn {
     Initial,
     /// With what is remembered of its nonce.
-    Subsequent(Option<Use>),
+    Subsequent(Use),
 }
 
 impl Exchange {
@@ -108,19 +111,15 @@ impl Exchange {
         Ok(Login::parse(username)?.or_in(chosen.as_ref()).or_in(settings.default_realm.as_ref()))
     }
 
-    /// The count is looked at when the proof is known to be right: only who knows the password learns that a nonce is stale.
+    /// The count is looked at when the proof is known to be right.
     fn judge(mut self, login: Login, key: Option<SessionKey>) -> Result<Step, Failure> {
-        let count = self.answer.fields().count();
-        match (mem::replace(&mut self.turn, Turn::Initial), key) {
-            (Turn::Initial, Some(key)) if count == Some(1) => self.accept(login, &key, None),
-            (Turn::Initial, _) => {
-                Err(Failure::new(Reason::BadCredentials, "response does not fit, or nc is not the first"))
-            }
-            (Turn::Subsequent(Some(last)), Some(key)) if self.answer.follows(&last) => {
-                self.accept(login, &key, last.since)
-            }
-            (Turn::Subsequent(_), Some(_)) => challenge(self.context, Stale::Yes),
-            (Turn::Subsequent(_), None) => challenge(self.context, Stale::No),
+        let wrong = Failure::new(Reason::BadCredentials, "response does not fit, or nc is not the first");
+        let key = key.ok_or(wrong)?;
+        match mem::replace(&mut self.turn, Turn::Initial) {
+            Turn::Initial if self.answer.fields().count() == Some(1) => self.accept(login, &key, None),
+            Turn::Initial => Err(wrong),
+            Turn::Subsequent(last) if self.answer.follows(&last) => self.accept(login, &key, last.since),
+            Turn::Subsequent(_) => challenge(self.context, Stale::Yes),
         }
     }
 

@@ -41,7 +41,7 @@ fn first(context: Arc<Context>, response: &[u8]) -> Result<Step, Failure> {
         wanted,
         context,
     };
-    Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |login, found| Ok(exchange.challenge(hash, login, found))))
+    Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |login, found| exchange.challenge(hash, login, found)))
 }
 
 /// What the client must have tied the exchange to (RFC 5802 section 6). One that could have and did not, because somebody in
@@ -71,9 +71,8 @@ struct Exchange {
 
 impl Exchange {
     /// Salt and count; a user who is not there has some too, and always the same.
-    fn challenge(mut self, hash: Hash, login: Login, found: Option<Verifier>) -> Step {
-        let settings = &self.context.settings;
-        let decoy = settings.decoys.scram(hash, &login.clone().or_in(settings.digest_realms.first()));
+    fn challenge(mut self, hash: Hash, login: Login, found: Option<Verifier>) -> Result<Step, Failure> {
+        let decoy = self.context.settings.decoys.scram(hash, &login)?;
         let keys = match found {
             Some(Verifier::Scram(keys)) if keys.hash() == hash => Some(keys),
             Some(Verifier::Plaintext(password)) => {
@@ -87,10 +86,10 @@ impl Exchange {
         let rest = format!("{},i={}", BASE64.encode(keys.salt()), keys.iterations());
         let message = [start, rest.into_bytes()].concat();
         self.auth_message.extend(&message);
-        Step::challenge(message, move |response| {
+        Ok(Step::challenge(message, move |response| {
             let data = self.prove(&keys, known, response)?;
             self.context.finish(login, self.wanted, Ending { data: Some(data), layer: None })
-        })
+        }))
     }
 
     /// The signature, where the client's proof fits.
