@@ -10,17 +10,20 @@ use crate::{
     tally::Tally,
 };
 
-/// Plays `cases` with `library`.
+/// Plays `cases` with `library`. With itself, it is given the password alone.
 pub(crate) fn play(library: Party, cases: &[Case], tally: &mut Tally) {
-    for case in cases {
-        for mechanism in case.mechanisms {
-            let mut pairings = vec![(Party::Ours, library), (library, Party::Ours), (library, library)];
-            pairings.dedup();
-            for pairing in pairings {
-                for kept in [Kept::AsVerifiers, Kept::AsPlaintext] {
-                    play_one(case, mechanism, pairing, kept, tally);
-                }
-            }
+    let ways = [Kept::AsVerifiers, Kept::AsPlaintext];
+    let with_us =
+        [(Party::Ours, library), (library, Party::Ours)].into_iter().flat_map(|two| ways.map(|kept| (two, kept)));
+    let plays: Vec<_> = match library {
+        Party::Ours => ways.map(|kept| ((library, library), kept)).into(),
+        _ => with_us.chain([((library, library), Kept::AsPlaintext)]).collect(),
+    };
+    for (case, mechanism) in
+        cases.iter().flat_map(|case| case.mechanisms.iter().map(move |mechanism| (case, mechanism)))
+    {
+        for (pairing, kept) in &plays {
+            play_one(case, mechanism, *pairing, *kept, tally);
         }
     }
 }

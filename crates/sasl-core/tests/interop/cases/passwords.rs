@@ -19,10 +19,11 @@ const NO_ESCAPES: &[Known] = &[
 ];
 
 /// RFC 2831 has each string converted to ISO 8859-1 that can be. Our server knows all readings.
-const HALF_CONVERTED: &[Known] =
-    &[CONVERTS.from(OURS).where_kept(Kept::AsPlaintext), CONVERTS.from(GSASL).where_kept(Kept::AsVerifiers)];
-const CONVERTS: Known =
-    Known::refused("gsasl converts the password to ISO 8859-1, but not the name").by(DIGEST).to(GSASL);
+const HALF_CONVERTED: &[Known] = &[Known::refused("gsasl converts the password to ISO 8859-1, but not the name")
+    .by(DIGEST)
+    .from(OURS)
+    .to(GSASL)
+    .where_kept(Kept::AsPlaintext)];
 
 const WE_PREPARE: &str = "we prepare by SASLprep where the RFC says so";
 const PREPARES: &str = "gsasl prepares by SASLprep";
@@ -34,7 +35,6 @@ const GSASLS_FITS_NOT: Known = Known::refused(PREPARES);
 /// Kept and typed in one form, which is another one after SASLprep.
 const CHANGED: &[Known] = &[
     NEVER.from(OURS).where_kept(Kept::AsPlaintext),
-    NEVER.from(LIBSASL2).where_kept(Kept::AsVerifiers),
     GSASLS_FITS_NOT.by(CRAM).from(GSASL).to(OURS),
     GSASLS_FITS_NOT.by(CRAM).from(OURS).to(GSASL),
 ];
