@@ -9,9 +9,11 @@ use crate::{
     sides::{Client, Server, converse},
     tally::Tally,
 };
+use sasl_core::catalogue;
 
 /// Plays `cases` with `library`. With itself, it is given the password alone.
 pub(crate) fn play(library: Party, cases: &[Case], tally: &mut Tally) {
+    name_unplayed(cases, tally);
     let ways = [Kept::AsVerifiers, Kept::AsPlaintext];
     let with_us =
         [(Party::Ours, library), (library, Party::Ours)].into_iter().flat_map(|two| ways.map(|kept| (two, kept)));
@@ -25,6 +27,14 @@ pub(crate) fn play(library: Party, cases: &[Case], tally: &mut Tally) {
         for (pairing, kept) in &plays {
             play_one(case, mechanism, *pairing, *kept, tally);
         }
+    }
+}
+
+/// Of our mechanisms, those that no case is about.
+fn name_unplayed(cases: &[Case], tally: &mut Tally) {
+    let played = |name: &str| cases.iter().any(|case| case.mechanisms.contains(&name.trim_end_matches("-PLUS")));
+    for mechanism in catalogue::ALL.iter().filter(|mechanism| !played(mechanism.name.as_str())) {
+        tally.leave_out(format!("neither library has {}", mechanism.name));
     }
 }
 
