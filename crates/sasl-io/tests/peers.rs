@@ -19,6 +19,7 @@ use sasl_io::{
     smtp::Smtp,
 };
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
@@ -130,13 +131,16 @@ impl Library {
     }
 }
 
+/// It gets its name when it is whole, for another test may run it.
 fn build(name: &str, library: &str) -> String {
-    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("smtp-{name}-{}", process::id()));
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("smtp-{name}"));
+    let unfinished = program.with_extension(process::id().to_string());
     let sources = ["smtp", name].map(|name| format!("{}/tests/peers/{name}.c", env!("CARGO_MANIFEST_DIR")));
     let mut compiler = process::Command::new("cc");
-    compiler.args(["-Wall", "-O1", "-o"]).arg(&program).args(sources).arg(format!("-l{library}"));
+    compiler.args(["-Wall", "-O1", "-o"]).arg(&unfinished).args(sources).arg(format!("-l{library}"));
     let built = compiler.status().expect("a C compiler");
     assert!(built.success(), "the peer needs the headers of {name}: run tests/setup");
+    fs::rename(unfinished, &program).unwrap();
     program.into_os_string().into_string().unwrap()
 }
 

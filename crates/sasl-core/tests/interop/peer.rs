@@ -7,6 +7,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use std::{
     fmt::Debug,
+    fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -25,14 +26,16 @@ fn program(library: Party) -> &'static Path {
     }
 }
 
-/// With its symbols for all: libsasl2's replaces one of OpenSSL.
+/// With its symbols for all: libsasl2's replaces one of OpenSSL. It gets its name when it is whole, for another test may run it.
 pub(crate) fn build(name: &str, library: &str) -> PathBuf {
-    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let unfinished = program.with_extension(std::process::id().to_string());
     let source = format!("{}/tests/peers/{name}.c", env!("CARGO_MANIFEST_DIR"));
     let mut compiler = Command::new("cc");
-    compiler.args(["-Wall", "-O1", "-rdynamic", "-o"]).arg(&program).arg(source).arg(format!("-l{library}"));
+    compiler.args(["-Wall", "-O1", "-rdynamic", "-o"]).arg(&unfinished).arg(source).arg(format!("-l{library}"));
     let built = compiler.status().expect("a C compiler");
     assert!(built.success(), "the peer needs the headers of {name}: run tests/setup");
+    fs::rename(unfinished, &program).unwrap();
     program
 }
 
