@@ -45,7 +45,7 @@ pub struct Mechanism {
 pub(crate) const MAX_PASSWORD: usize = 4096;
 
 /// Begins with the initial response, if there was one.
-pub(crate) type ServerHalf = fn(Arc<Context>, Option<&[u8]>) -> Result<Step, Failure>;
+pub(crate) type ServerHalf = fn(Context, Option<&[u8]>) -> Result<Step, Failure>;
 
 /// Begins with the initial response, if there is one.
 pub(crate) type ClientHalf = fn(ClientContext) -> Result<Response, Failure>;
@@ -135,7 +135,7 @@ pub enum SuccessData {
     AsChallenge,
 }
 
-/// What a running exchange of a server may know. Shared by its steps.
+/// What a running exchange of a server may know. Handed from step to step.
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
     pub(crate) mechanism: &'static Mechanism,
@@ -218,12 +218,7 @@ impl Context {
     ///
     /// Where the protocol cannot carry data with a success, it goes as a challenge first, and an empty response
     /// is awaited (RFC 4422 section 3.6). No mechanism need know.
-    pub(crate) fn finish(
-        self: Arc<Self>,
-        login: Login,
-        wanted: Option<Login>,
-        ending: Ending,
-    ) -> Result<Step, Failure> {
+    pub(crate) fn finish(self, login: Login, wanted: Option<Login>, ending: Ending) -> Result<Step, Failure> {
         let Some(wanted) = wanted.filter(|wanted| *wanted != login) else {
             return Ok(self.succeed(login, None, ending));
         };

@@ -68,12 +68,12 @@ impl Server {
         if initial.is_some_and(|initial| initial.len() > MAX_RESPONSE) {
             return Err(Failure::malformed("initial response too long"));
         }
-        let context = Arc::new(Context {
+        let context = Context {
             settings: Arc::clone(&self.settings),
             mechanism,
             channel: channel.clone(),
             binding: self.binding_offer(mechanism, channel),
-        });
+        };
         let begin = mechanism.server;
         match (mechanism.first, initial) {
             (First::Client, None) => Ok(Step::challenge(b"", move |response| begin(context, Some(response)))),

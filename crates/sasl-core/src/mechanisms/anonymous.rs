@@ -10,7 +10,7 @@ use crate::{
     prepare,
     step::Step,
 };
-use std::{str, sync::Arc};
+use std::str;
 
 /// ANONYMOUS. Everybody is `anonymous`. Never under `noanonymous`, the letter `y`, which is the default.
 pub static ANONYMOUS: Mechanism = Mechanism {
@@ -29,7 +29,7 @@ pub static ANONYMOUS: Mechanism = Mechanism {
 const MAX_TRACE: usize = 255;
 const MAX_MESSAGE: usize = 4 * MAX_TRACE;
 
-fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
+fn server(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     let trace = trace(response.unwrap_or_default())?;
     Ok(context.finish(Login::parse("anonymous")?, None, Ending::default())?.tracing(trace))
 }

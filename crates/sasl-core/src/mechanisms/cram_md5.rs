@@ -12,7 +12,6 @@ use crate::{
     step::Step,
     verifier::{Scheme, Verifier, cram_md5::CramMd5},
 };
-use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// CRAM-MD5. A listener can try passwords at leisure, and the server proves nothing.
@@ -30,7 +29,7 @@ pub static CRAM_MD5: Mechanism = Mechanism {
 
 const MAX_CHALLENGE: usize = 1024;
 
-fn server(context: Arc<Context>, _: Option<&[u8]>) -> Result<Step, Failure> {
+fn server(context: Context, _: Option<&[u8]>) -> Result<Step, Failure> {
     let nonce = context.settings.nonces.next(Notation::MessageId)?;
     let challenge = ["<", &nonce, "@", context.settings.host.name(), ">"].concat().into_bytes();
     let sent = challenge.clone();

@@ -9,7 +9,6 @@ use crate::{
     name::MechanismName,
     step::Step,
 };
-use std::sync::Arc;
 
 /// EXTERNAL. As good as what the channel knows: a verified client certificate, or the peer of a unix socket.
 pub static EXTERNAL: Mechanism = Mechanism {
@@ -25,7 +24,7 @@ pub static EXTERNAL: Mechanism = Mechanism {
 };
 
 /// The identity of the channel is taken as the application gave it: no default realm is added.
-fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
+fn server(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     let identity =
         context.channel.external().ok_or(Failure::new(Reason::NoMechanism, "nobody known by the channel"))?;
     let login = Login::parse(identity)?;

@@ -10,7 +10,6 @@ use crate::{
     secret::Secret,
     step::Step,
 };
-use std::sync::Arc;
 
 /// LOGIN. Withstands nothing: TLS must.
 pub static LOGIN: Mechanism = Mechanism {
@@ -29,7 +28,7 @@ pub static LOGIN: Mechanism = Mechanism {
 const PROMPTS: [&[u8]; 2] = [b"Username:", b"Password:"];
 
 /// An initial response is the name; an empty one is none.
-fn server(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure> {
+fn server(context: Context, initial: Option<&[u8]>) -> Result<Step, Failure> {
     match initial.filter(|name| !name.is_empty()) {
         Some(name) => named(context, name),
         None => Ok(Step::challenge(PROMPTS[0], move |name| named(context, name))),
@@ -37,7 +36,7 @@ fn server(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure
 }
 
 /// The password is asked for whatever the name is: an empty one fails at the end, as a wrong one does.
-fn named(context: Arc<Context>, name: &[u8]) -> Result<Step, Failure> {
+fn named(context: Context, name: &[u8]) -> Result<Step, Failure> {
     let no_user = |_| Failure::new(Reason::BadCredentials, "empty name");
     let login = context.login(field(name, MAX_NAME)?).map_err(no_user);
     Ok(Step::challenge(PROMPTS[1], move |password| {

@@ -15,7 +15,6 @@ use crate::{
     secret::Secret,
     step::{Step, TokenError, TokenVerdict},
 };
-use std::sync::Arc;
 
 /// OAUTHBEARER. Withstands nothing: TLS must.
 pub static OAUTHBEARER: Mechanism =
@@ -46,7 +45,7 @@ const BEARER: Mechanism = Mechanism {
 /// What separates the parts of a message, and acknowledges a refusal.
 const SOH: u8 = 1;
 
-fn oauthbearer(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
+fn oauthbearer(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     let header = Header::parse(response.unwrap_or_default())?;
     if matches!(header.flag, Flag::By(_)) {
         return Err(Failure::malformed("channel binding in OAUTHBEARER"));
@@ -60,7 +59,7 @@ fn oauthbearer(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, F
     }
 }
 
-fn xoauth2(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
+fn xoauth2(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     let pairs = Pairs::parse(response.unwrap_or_default())?;
     let claimed = context.login(pairs.value("user").ok_or(Failure::malformed("no user"))?)?;
     match token(&pairs)? {
@@ -70,7 +69,7 @@ fn xoauth2(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failu
 }
 
 /// The token decides who it is. Whoever claims to be another may ask to act as that one.
-fn ask(context: Arc<Context>, claimed: Option<Login>, token: Secret, why: Why) -> Step {
+fn ask(context: Context, claimed: Option<Login>, token: Secret, why: Why) -> Step {
     Step::ask_token(claimed, token, move |claimed, verdict| match verdict {
         TokenVerdict::Accept(login) => context.finish(login, claimed, Ending::default()),
         TokenVerdict::Reject(error) => Ok(refusal::challenge(why(error), &context.settings.oauth)),

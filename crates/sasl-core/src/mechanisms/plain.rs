@@ -13,7 +13,6 @@ use crate::{
     secret::Secret,
     step::Step,
 };
-use std::sync::Arc;
 
 /// PLAIN. Withstands nothing: TLS must.
 pub static PLAIN: Mechanism = Mechanism {
@@ -28,7 +27,7 @@ pub static PLAIN: Mechanism = Mechanism {
     client,
 };
 
-fn server(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
+fn server(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     let Message { acts_as, login, password } = Message::parse(&context, response.unwrap_or_default())?;
     Ok(Step::ask_password(login, password, move |login, verdict| {
         verdict.or_fail(Reason::BadCredentials)?;

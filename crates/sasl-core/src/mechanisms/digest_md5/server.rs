@@ -16,12 +16,12 @@ use crate::{
     step::Step,
     verifier::Scheme,
 };
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, time::Duration};
 
 /// An initial response is subsequent authentication (section 2.2). Where we remember nothing, or cannot read it, it is passed
 /// over, as libsasl2 does. A nonce that is not remembered is stale, whatever came with it: looking at the proof would
 /// tell whoever makes up nonces which password is right, and nobody would hear of the wrong ones.
-pub(super) fn begin(context: Arc<Context>, initial: Option<&[u8]>) -> Result<Step, Failure> {
+pub(super) fn begin(context: Context, initial: Option<&[u8]>) -> Result<Step, Failure> {
     let (Some(reauth), Some(initial @ [_, ..])) = (&context.settings.reauth, initial) else {
         return challenge(context, Stale::No);
     };
@@ -39,7 +39,7 @@ enum Stale {
     No,
 }
 
-fn challenge(context: Arc<Context>, stale: Stale) -> Result<Step, Failure> {
+fn challenge(context: Context, stale: Stale) -> Result<Step, Failure> {
     let (nonce, range) = (context.settings.nonces.next(Notation::Server)?, range(&context));
     let (qops, ciphers, policy) = (range.qops()?, range.ciphers(), &context.settings.policy);
     let mut message = Vec::with_capacity(160);
@@ -65,7 +65,7 @@ fn range(context: &Context) -> Range {
 }
 
 /// The client has answered. We need what is kept for it.
-fn respond(context: Arc<Context>, nonce: &str, response: &[u8]) -> Result<Step, Failure> {
+fn respond(context: Context, nonce: &str, response: &[u8]) -> Result<Step, Failure> {
     let answer = Answer::parse(&context, response)?;
     if answer.fields().hashed.nonce != nonce.as_bytes() {
         return Err(Failure::new(Reason::BadCredentials, "nonce is not the one of this exchange"));
@@ -75,7 +75,7 @@ fn respond(context: Arc<Context>, nonce: &str, response: &[u8]) -> Result<Step, 
 
 /// A response that is to be checked.
 struct Exchange {
-    context: Arc<Context>,
+    context: Context,
     answer: Answer,
     turn: Turn,
 }

@@ -16,11 +16,10 @@ use crate::{
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// An empty initial response is none: the client may still say something.
-pub(super) fn begin(context: Arc<Context>, response: Option<&[u8]>) -> Result<Step, Failure> {
+pub(super) fn begin(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     match response.unwrap_or_default() {
         b"" => Ok(Step::challenge(b"", move |response| first(context, response))),
         response => first(context, response),
@@ -28,7 +27,7 @@ pub(super) fn begin(context: Arc<Context>, response: Option<&[u8]>) -> Result<St
 }
 
 /// The client has said who it is. We need what is kept for it.
-fn first(context: Arc<Context>, response: &[u8]) -> Result<Step, Failure> {
+fn first(context: Context, response: &[u8]) -> Result<Step, Failure> {
     let message = ClientFirst::parse(response)?;
     let hash = Hash::of_mechanism(context.mechanism.name)?;
     let login = context.login(&message.user)?;
@@ -61,7 +60,7 @@ fn binding_data<'a>(context: &'a Context, flag: Flag<'_>) -> Result<&'a [u8], Fa
 
 /// What has been said so far.
 struct Exchange {
-    context: Arc<Context>,
+    context: Context,
     wanted: Option<Login>,
     /// What the client must send as `c=`, before base64.
     binding: Vec<u8>,
