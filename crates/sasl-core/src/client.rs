@@ -17,6 +17,8 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 pub struct Client {
     mechanisms: Vec<&'static Mechanism>,
     settings: Arc<ClientSettings>,
+    /// Whether the credentials can be used at all.
+    usable: Result<(), Failure>,
 }
 
 /// The rounds of PBKDF2 that a SCRAM client agrees to, unless told otherwise: fewer would help whoever plays the server to guess
@@ -37,9 +39,9 @@ impl Client {
     /// without TLS. `host` is the service, and the name by which the server was reached.
     #[must_use]
     pub fn new(mechanisms: &[&'static Mechanism], host: Host, credentials: Credentials) -> Self {
-        let (nonces, policy) = (Nonces::from_system(), Policy::default());
+        let (nonces, policy, usable) = (Nonces::from_system(), Policy::default(), credentials.check());
         let settings = ClientSettings { host, credentials, nonces, policy, iterations: ITERATIONS };
-        Self { mechanisms: mechanisms.to_vec(), settings: Arc::new(settings) }
+        Self { mechanisms: mechanisms.to_vec(), settings: Arc::new(settings), usable }
     }
 
     /// Puts `policy` in place of the default one.
@@ -95,7 +97,7 @@ impl Client {
         unbound: ClientBinding,
     ) -> Result<Response, Failure> {
         mechanism.admitted_by(&self.settings.policy, channel)?;
-        self.settings.credentials.check()?;
+        self.usable?;
         if !self.can_prove(mechanism) {
             return Err(Failure::malformed("credentials that the mechanism cannot prove or carry"));
         }

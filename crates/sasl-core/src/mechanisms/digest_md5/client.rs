@@ -15,7 +15,7 @@ use crate::{
     nonce::Notation,
     verifier::digest_md5::{latin1, reading_of_the_rfc},
 };
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 use subtle::ConstantTimeEq;
 
 const MAX_CHALLENGE: usize = 2048;
@@ -23,13 +23,12 @@ const MAX_CHALLENGE: usize = 2048;
 /// Without an initial response. With one, it would be subsequent authentication: see [`Session::resume`].
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every client")]
 pub(super) fn begin(context: ClientContext) -> Result<Response, Failure> {
-    let context = Arc::new(context);
     Ok(Response::then(None, move |challenge| Session::agree(context, challenge)?.respond()))
 }
 
 /// What both sides know after a digest-challenge (section 2.1.1), and still in a later exchange.
 struct Session {
-    context: Arc<ClientContext>,
+    context: ClientContext,
     realm: Option<Vec<u8>>,
     nonce: Vec<u8>,
     cnonce: String,
@@ -42,7 +41,7 @@ struct Session {
 }
 
 impl Session {
-    fn agree(context: Arc<ClientContext>, challenge: &[u8]) -> Result<Self, Failure> {
+    fn agree(context: ClientContext, challenge: &[u8]) -> Result<Self, Failure> {
         if challenge.len() > MAX_CHALLENGE || challenge.contains(&0) {
             return Err(Failure::malformed("challenge too long or with a NUL"));
         }
