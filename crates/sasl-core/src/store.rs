@@ -46,30 +46,29 @@ impl Step {
         loop {
             self = match self {
                 Self::Reply(reply) => return reply,
-                Self::Ask(ask) => answer(ask, store).unwrap_or_else(Ask::defer),
+                Self::Ask(ask) => answer(ask, store),
             }
         }
     }
 }
 
-/// `Err` gives the question back, where the store cannot tell.
-fn answer<S: Store + ?Sized>(ask: Ask, store: &S) -> Result<Step, Ask> {
+fn answer<S: Store + ?Sized>(ask: Ask, store: &S) -> Step {
     match ask {
         Ask::Password(ask) => match store.verifiers(ask.login()) {
-            Ok(found) => Ok(ask.against(found.as_ref())),
-            Err(Unavailable) => Err(Ask::Password(ask)),
+            Ok(found) => ask.against(found.as_ref()),
+            Err(Unavailable) => Ask::Password(ask).defer(),
         },
         Ask::Verifier(ask) => match store.verifier(ask.login(), ask.scheme()) {
-            Ok(found) => Ok(ask.answer(found)),
-            Err(Unavailable) => Err(Ask::Verifier(ask)),
+            Ok(found) => ask.answer(found),
+            Err(Unavailable) => Ask::Verifier(ask).defer(),
         },
         Ask::Token(ask) => {
             let verdict = store.owner(ask.token(), ask.claimed());
-            Ok(ask.answer(verdict))
+            ask.answer(verdict)
         }
         Ask::Proxy(ask) => {
             let verdict = store.may_act_as(ask.login(), ask.acts_as());
-            Ok(ask.answer(verdict))
+            ask.answer(verdict)
         }
     }
 }
