@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 pub(crate) use digest::Digest;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
-use std::fmt;
+use std::{fmt, sync::Arc};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -40,13 +40,12 @@ pub enum Hash {
 pub struct Scram {
     hash: Hash,
     iterations: u32,
-    salt: Box<[u8]>,
-    prepared: Keys,
-    raw: Option<Keys>,
+    salt: Arc<[u8]>,
+    /// One pair or two, the prepared password's first.
+    keys: Arc<[Keys]>,
 }
 
 /// A pair that one client may know the password of.
-#[derive(Clone)]
 pub(crate) struct Keys {
     pub(crate) stored_key: Digest,
     pub(crate) server_key: Digest,
@@ -128,11 +127,11 @@ impl Scram {
     #[must_use]
     pub fn derive_with(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
         let keys = |password: &[u8]| Keys::derive(hash, password, salt, iterations);
-        let (prepared, raw) = match prepare::password(password) {
-            Prepared::Same(password) => (keys(password), None),
-            Prepared::Changed(prepared) => (keys(prepared.expose()), Some(keys(password))),
+        let keys: Arc<[Keys]> = match prepare::password(password) {
+            Prepared::Same(password) => [keys(password)].into(),
+            Prepared::Changed(prepared) => [keys(prepared.expose()), keys(password)].into(),
         };
-        Self { hash, iterations, salt: salt.into(), prepared, raw }
+        Self { hash, iterations, salt: salt.into(), keys }
     }
 
     /// What a user who is not there is challenged with: it is the same whenever somebody asks, looks as the keys of
@@ -141,7 +140,7 @@ impl Scram {
     pub(crate) fn decoy(hash: Hash, secret: &[u8], user: &[u8]) -> Self {
         let asked = [b"scram fake salt v1", hash.name().as_bytes(), user].join(&0);
         let salt = Hash::Sha256.hmac(secret, &asked)[..SALT].into();
-        Self { hash, iterations: ITERATIONS, salt, prepared: Keys::of_nobody(hash), raw: None }
+        Self { hash, iterations: ITERATIONS, salt, keys: [Keys::of_nobody(hash)].into() }
     }
 
     /// Which hash function it is for.
@@ -163,8 +162,8 @@ impl Scram {
     }
 
     /// One pair or two. A client's proof may fit either; the ServerKey it is answered with is of the same pair.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &Keys> {
-        [&self.prepared].into_iter().chain(&self.raw)
+    pub(crate) fn keys(&self) -> &[Keys] {
+        &self.keys
     }
 
     /// Whether `password` derives to this, as it is or as SASLprep has it. Slow on purpose, and twice as slow for
@@ -177,7 +176,7 @@ impl Scram {
 
     fn has_keys_of(&self, password: &[u8]) -> bool {
         let derived = Keys::derive(self.hash, password, &self.salt, self.iterations);
-        self.keys().fold(Choice::from(0), |found, keys| found | keys.ct_eq(&derived)).into()
+        self.keys.iter().fold(Choice::from(0), |found, keys| found | keys.ct_eq(&derived)).into()
     }
 
     /// Reads the form of RFC 5803, `SCRAM-SHA-256$count:salt$StoredKey:ServerKey`, and behind it, if there is one,
@@ -193,26 +192,21 @@ impl Scram {
     #[must_use]
     pub fn to_text(&self) -> Secret {
         let start = format!("{}${}:{}", self.hash.name(), self.iterations, BASE64.encode(&self.salt));
-        let keys: Vec<_> = self.keys().map(Keys::to_text).collect();
+        let keys: Vec<_> = self.keys.iter().map(Keys::to_text).collect();
         let parts = [start.as_bytes()].into_iter().chain(keys.iter().map(Secret::expose));
         Secret::new(parts.collect::<Vec<_>>().join(&b'$'))
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('$');
-        let (name, cost, prepared) = (parts.next()?, parts.next()?, parts.next()?);
-        let raw = parts.next();
-        let ((iterations, salt), None) = (cost.split_once(':')?, parts.next()) else { return None };
+        let (name, (iterations, salt)) = (parts.next()?, parts.next()?.split_once(':')?);
         let hash = Hash::ALL.into_iter().find(|hash| hash.name() == name)?;
+        let keys: Arc<[Keys]> = parts.map(|pair| Keys::parse(hash, pair)).collect::<Option<_>>()?;
         Some(Self {
             hash,
             iterations: iterations.parse().ok().filter(|count| (1..=1_000_000).contains(count))?,
             salt: BASE64.decode(salt).ok()?.into(),
-            prepared: Keys::parse(hash, prepared)?,
-            raw: match raw {
-                Some(raw) => Some(Keys::parse(hash, raw)?),
-                None => None,
-            },
+            keys: Some(keys).filter(|keys| matches!(keys.len(), 1 | 2))?,
         })
     }
 }
@@ -275,7 +269,7 @@ mod tests {
         let (hash, salt) = (Hash::Sha256, BASE64.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap());
         let auth_message = b"n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
         let kept = Scram::derive_with(hash, b"pencil", &salt, 4096);
-        let keys = kept.keys().next().unwrap();
+        let keys = &kept.keys()[0];
         let mut proof = hash.client_key(&hash.salted_password(b"pencil", kept.salt(), kept.iterations()));
         proof.xor(&hash.hmac(&keys.stored_key, auth_message));
         assert_eq!(BASE64.encode(&*proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
@@ -286,14 +280,14 @@ mod tests {
     #[test]
     fn a_password_that_saslprep_changes_has_two_pairs_under_one_salt() {
         let [typed, prepared] = [ROMAN_NINE, IX].map(|it| Scram::derive_with(Hash::Sha1, it, b"salt", 10));
-        assert_eq!((typed.keys().count(), prepared.keys().count()), (2, 1));
-        assert!(typed.prepared.ct_eq(&prepared.prepared).unwrap_u8() == 1, "libgsasl and others prepare");
+        assert_eq!((typed.keys().len(), prepared.keys().len()), (2, 1));
+        assert!(typed.keys[0].ct_eq(&prepared.keys[0]).unwrap_u8() == 1, "libgsasl and others prepare");
         assert!(
-            typed.raw.unwrap().ct_eq(&Keys::derive(Hash::Sha1, ROMAN_NINE, b"salt", 10)).unwrap_u8() == 1,
+            typed.keys[1].ct_eq(&Keys::derive(Hash::Sha1, ROMAN_NINE, b"salt", 10)).unwrap_u8() == 1,
             "libsasl2 does not"
         );
         let unprepared = Scram::derive_with(Hash::Sha1, b"caf\xe9", b"salt", 10);
-        assert_eq!(unprepared.keys().count(), 1);
+        assert_eq!(unprepared.keys().len(), 1);
         assert!(unprepared.check(b"caf\xe9") && !unprepared.check("caf\u{e9}".as_bytes()));
     }
 
@@ -314,8 +308,8 @@ mod tests {
     /// What was written when nothing was prepared.
     #[test]
     fn one_pair_of_a_password_as_it_was_typed_knows_that_alone() {
-        let (prepared, raw) = (Keys::derive(Hash::Sha1, ROMAN_NINE, b"salt", 10), None);
-        let old = Scram { hash: Hash::Sha1, iterations: 10, salt: (*b"salt").into(), prepared, raw };
+        let keys = [Keys::derive(Hash::Sha1, ROMAN_NINE, b"salt", 10)].into();
+        let old = Scram { hash: Hash::Sha1, iterations: 10, salt: (*b"salt").into(), keys };
         let read = Scram::from_text(str::from_utf8(old.to_text().expose()).unwrap()).unwrap();
         assert!(read.check(ROMAN_NINE) && !read.check(IX));
     }

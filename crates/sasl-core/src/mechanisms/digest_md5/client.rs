@@ -78,13 +78,12 @@ impl Session {
 
     /// The same session over another channel.
     fn over(self, channel: &Channel, count: u32) -> Result<Self, Failure> {
-        let ClientContext { settings, mechanism, binding, .. } = &*self.context;
+        let ClientContext { settings, mechanism, .. } = &self.context;
         mechanism.admitted_by(&settings.policy, channel)?;
         if !Range::of(&settings.policy, channel).admits(self.qop) {
             return Err(Failure::new(Reason::TooWeak, "the layer of before will not do on this channel"));
         }
-        let (settings, channel, binding) = (Arc::clone(settings), channel.clone(), binding.clone());
-        let context = Arc::new(ClientContext { settings, mechanism, channel, binding });
+        let context = ClientContext { channel: channel.clone(), ..self.context };
         Ok(Self { context, count, ..self })
     }
 

@@ -116,5 +116,5 @@ fn signature(kept: &Scram, proof: &[u8], auth_message: &[u8]) -> Option<Digest> 
         client_key.xor(proof);
         proof.len() == client_key.len() && hash.stored_key(&client_key).ct_eq(&keys.stored_key).into()
     };
-    kept.keys().filter(fits).fold(None, |_, keys| Some(hash.hmac(&keys.server_key, auth_message)))
+    kept.keys().iter().filter(fits).fold(None, |_, keys| Some(hash.hmac(&keys.server_key, auth_message)))
 }
