@@ -5,16 +5,18 @@ use crate::{
     identity::Login,
     random,
     secret::Secret,
-    verifier::scram::{Hash, Scram},
+    verifier::scram::{DecoySalts, Hash, SALT},
 };
 use std::sync::OnceLock;
+use zeroize::Zeroizing;
 
-/// A secret of the site, or of the process, and what is made of it for each user.
-pub(crate) struct Decoys(OnceLock<Secret>);
+/// What is made for each user of a secret of the site, or of the process.
+pub(crate) struct Decoys(OnceLock<DecoySalts>);
 
 impl Decoys {
+    #[expect(clippy::needless_pass_by_value, reason = "the secret ends here")]
     pub(crate) fn new(secret: Secret) -> Self {
-        Self(secret.into())
+        Self(DecoySalts::new(secret.expose()).into())
     }
 
     /// A secret is made where one is needed first.
@@ -22,13 +24,19 @@ impl Decoys {
         Self(OnceLock::new())
     }
 
-    /// Keys that fit nobody, with the salt and the count of a user who was added today.
-    pub(crate) fn scram(&self, hash: Hash, login: &Login) -> Result<Scram, Failure> {
-        if self.0.get().is_none() {
-            let made = Secret::new(random::bytes::<32>()?);
-            self.0.get_or_init(|| made);
-        }
-        let secret = self.0.get().expect("made above");
-        Ok(Scram::decoy(hash, secret.expose(), &login.to_bytes()))
+    /// The salt that this user would have.
+    pub(crate) fn scram_salt(&self, hash: Hash, login: &Login) -> Result<[u8; SALT], Failure> {
+        let salts = match self.0.get() {
+            Some(salts) => salts,
+            None => {
+                let secret = Zeroizing::new(random::bytes::<32>()?);
+                self.0.get_or_init(|| DecoySalts::new(&*secret))
+            }
+        };
+        let user = login.user().as_bytes();
+        Ok(match login.realm() {
+            Some(realm) => salts.salt(hash, &[user, b"@", realm.as_bytes()]),
+            None => salts.salt(hash, &[user]),
+        })
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 pub(crate) use digest::Digest;
+use digest::Keyed;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use std::{fmt, sync::Arc};
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 /// The rounds of PBKDF2 that new verifiers take. libsasl2 clients refuse more than 65536.
 pub const ITERATIONS: u32 = 15_000;
 
-const SALT: usize = 16;
+pub(crate) const SALT: usize = 16;
 
 /// The hash function that gives a SCRAM mechanism its name.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -51,13 +52,17 @@ pub(crate) struct Keys {
     pub(crate) server_key: Digest,
 }
 
+/// What salts are made of for users who are not there, from a secret that stays what it is for as long as the users do, on every
+/// machine that serves them: it alone knows that the salt is none.
+pub(crate) struct DecoySalts(Keyed<Sha256>);
+
 impl Hash {
     const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
 
     /// The one in the name of a mechanism.
     pub(crate) fn of_mechanism(name: MechanismName) -> Result<Self, Failure> {
-        let plain = name.as_str().strip_suffix("-PLUS").unwrap_or(name.as_str());
-        let known = Self::ALL.into_iter().find(|hash| hash.name() == plain);
+        let plain = name.as_bytes().strip_suffix(b"-PLUS").unwrap_or(name.as_bytes());
+        let known = Self::ALL.into_iter().find(|hash| hash.name().as_bytes() == plain);
         known.ok_or(Failure::new(Reason::NoMechanism, "no hash function of that name"))
     }
 
@@ -134,13 +139,9 @@ impl Scram {
         Self { hash, iterations, salt: salt.into(), keys }
     }
 
-    /// What a user who is not there is challenged with: it is the same whenever somebody asks, looks as the keys of
-    /// a user do who was added today, and fits nobody. `user` is the name that was looked for, and `secret` stays
-    /// what it is for as long as the users do, on every machine that serves them: it alone knows that the salt is none.
-    pub(crate) fn decoy(hash: Hash, secret: &[u8], user: &[u8]) -> Self {
-        let asked = [b"scram fake salt v1", hash.name().as_bytes(), user].join(&0);
-        let salt = Hash::Sha256.hmac(secret, &asked)[..SALT].into();
-        Self { hash, iterations: ITERATIONS, salt, keys: [Keys::of_nobody(hash)].into() }
+    /// What a user who is not there is challenged with: it looks as the keys of a user do who was added today, and fits nobody.
+    pub(crate) fn decoy(hash: Hash, salt: [u8; SALT]) -> Self {
+        Self { hash, iterations: ITERATIONS, salt: salt.into(), keys: [Keys::of_nobody(hash)].into() }
     }
 
     /// Which hash function it is for.
@@ -208,6 +209,19 @@ impl Scram {
             salt: BASE64.decode(salt).ok()?.into(),
             keys: Some(keys).filter(|keys| matches!(keys.len(), 1 | 2))?,
         })
+    }
+}
+
+impl DecoySalts {
+    pub(crate) fn new(secret: &[u8]) -> Self {
+        Self(Keyed::new(secret))
+    }
+
+    /// The salt of the user whose name was looked for, in parts: the same whenever somebody asks.
+    pub(crate) fn salt(&self, hash: Hash, name: &[&[u8]]) -> [u8; SALT] {
+        let start = [b"scram fake salt v1\0", hash.name().as_bytes(), b"\0"];
+        let mac = self.0.clone().mac(start.into_iter().chain(name.iter().copied()));
+        *mac.first_chunk().expect("SHA-256 yields 32 octets")
     }
 }
 
@@ -316,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_decoy_is_the_same_for_the_same_and_looks_like_a_user_of_today() {
-        let decoy = |hash, secret: &[u8], user: &[u8]| Scram::decoy(hash, secret, user);
+        let decoy = |hash, secret, user| Scram::decoy(hash, DecoySalts::new(secret).salt(hash, &[user]));
         let (nobody, tim) = (decoy(Hash::Sha256, b"secret", b"nobody"), Scram::derive(Hash::Sha256, b"x").unwrap());
         assert_eq!(nobody.salt(), decoy(Hash::Sha256, b"secret", b"nobody").salt());
         for other in [

@@ -155,5 +155,14 @@ fn count(value: &[u8]) -> Result<u32, Failure> {
 }
 
 fn decode(value: &[u8]) -> Result<Vec<u8>, Failure> {
-    BASE64.decode(value).map_err(|_| Failure::malformed("value is not base64"))
+    let mut octets = Vec::new();
+    BASE64.decode_vec(value, &mut octets).map_err(|_| Failure::malformed("value is not base64"))?;
+    Ok(octets)
+}
+
+/// Appends `octets` in base64.
+pub(super) fn put_base64(octets: &[u8], message: &mut Vec<u8>) {
+    let end = message.len();
+    message.resize(end + 4 * octets.len().div_ceil(3), 0);
+    BASE64.encode_slice(octets, &mut message[end..]).expect("three octets are four characters");
 }

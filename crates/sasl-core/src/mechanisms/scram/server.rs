@@ -2,7 +2,7 @@
 
 use super::{
     super::gs2::Flag,
-    message::{ClientFinal, ClientFirst},
+    message::{ClientFinal, ClientFirst, put_base64},
 };
 use crate::{
     failure::{Failure, Reason},
@@ -12,10 +12,10 @@ use crate::{
     step::Step,
     verifier::{
         Scheme, Verifier,
-        scram::{Digest, Hash, Keys, Scram},
+        scram::{Digest, Hash, ITERATIONS, Keys, Scram},
     },
 };
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use std::ops::Range;
 use subtle::ConstantTimeEq;
 
 /// An empty initial response is none: the client may still say something.
@@ -33,13 +33,14 @@ fn first(context: Context, response: &[u8]) -> Result<Step, Failure> {
     let login = context.login(&message.user)?;
     let wanted = message.header.authzid.as_deref().map(|name| context.login(name)).transpose()?;
     let ours = context.settings.nonces.next(Notation::Scram)?;
-    let exchange = Exchange {
-        binding: [message.header.raw, binding_data(&context, message.flag())?].concat(),
-        nonce: [message.nonce, ours.as_bytes()].concat(),
-        auth_message: [message.header.rest, b","].concat(),
-        wanted,
-        context,
-    };
+    let mut auth_message = Vec::with_capacity(AUTH_MESSAGE);
+    auth_message.extend_from_slice(message.header.rest);
+    auth_message.push(b',');
+    let challenge = auth_message.len();
+    [b"r=", message.nonce, ours.as_bytes()].iter().for_each(|part| auth_message.extend_from_slice(part));
+    let nonce = challenge + 2..auth_message.len();
+    let binding = [message.header.raw, binding_data(&context, message.flag())?].concat();
+    let exchange = Exchange { context, wanted, binding, auth_message, challenge, nonce };
     Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |login, found| exchange.challenge(hash, login, found)))
 }
 
@@ -64,47 +65,54 @@ struct Exchange {
     wanted: Option<Login>,
     /// What the client must send as `c=`, before base64.
     binding: Vec<u8>,
-    nonce: Vec<u8>,
     auth_message: Vec<u8>,
+    /// Where in AuthMessage our challenge begins, and where the nonce is.
+    challenge: usize,
+    nonce: Range<usize>,
 }
+
+/// As long as AuthMessage is for most.
+const AUTH_MESSAGE: usize = 384;
 
 impl Exchange {
     /// Salt and count; a user who is not there has some too, and always the same.
     fn challenge(mut self, hash: Hash, login: Login, found: Option<Verifier>) -> Result<Step, Failure> {
-        let decoy = self.context.settings.decoys.scram(hash, &login)?;
+        let salt = self.context.settings.decoys.scram_salt(hash, &login)?;
         let keys = match found {
             Some(Verifier::Scram(keys)) if keys.hash() == hash => Some(keys),
-            Some(Verifier::Plaintext(password)) => {
-                Some(Scram::derive_with(hash, password.expose(), decoy.salt(), decoy.iterations()))
-            }
+            Some(Verifier::Plaintext(password)) => Some(Scram::derive_with(hash, password.expose(), &salt, ITERATIONS)),
             _ => None,
         };
         let known = keys.is_some();
-        let keys = keys.unwrap_or(decoy);
-        let start = [b"r=", &self.nonce[..], b",s="].concat();
-        let rest = format!("{},i={}", BASE64.encode(keys.salt()), keys.iterations());
-        let message = [start, rest.into_bytes()].concat();
-        self.auth_message.extend(&message);
+        let keys = keys.unwrap_or_else(|| Scram::decoy(hash, salt));
+        self.auth_message.extend_from_slice(b",s=");
+        put_base64(keys.salt(), &mut self.auth_message);
+        self.auth_message.extend_from_slice(b",i=");
+        self.auth_message.extend_from_slice(keys.iterations().to_string().as_bytes());
+        let message = self.auth_message[self.challenge..].to_vec();
         Ok(Step::challenge(message, move |response| {
             let data = self.prove(&keys, known, response)?;
             self.context.finish(login, self.wanted, Ending { data: Some(data), layer: None })
         }))
     }
 
-    /// The signature, where the client's proof fits.
+    /// Our signature, where the client's proof fits.
     fn prove(&mut self, keys: &Scram, known: bool, response: &[u8]) -> Result<Vec<u8>, Failure> {
         let last = ClientFinal::parse(response)?;
-        if last.nonce != self.nonce {
+        if *last.nonce != self.auth_message[self.nonce.clone()] {
             return Err(Failure::new(Reason::BadCredentials, "nonce is not the one of this exchange"));
         }
         if last.binding != self.binding {
             return Err(Failure::new(Reason::ChannelBinding, "bound to another channel"));
         }
         self.auth_message.push(b',');
-        self.auth_message.extend(last.without_proof);
+        self.auth_message.extend_from_slice(last.without_proof);
         let signature = signature(keys, &last.proof, &self.auth_message).filter(|_| known);
         let signature = signature.ok_or(Failure::new(Reason::BadCredentials, "proof does not fit"))?;
-        Ok(["v=", &BASE64.encode(&*signature)].concat().into_bytes())
+        let mut message = Vec::with_capacity(90);
+        message.extend_from_slice(b"v=");
+        put_base64(&signature, &mut message);
+        Ok(message)
     }
 }
 

@@ -56,16 +56,16 @@ pub(super) fn hash<D: EagerHash>(str: &[u8]) -> Digest {
 
 /// HMAC(key, str).
 pub(super) fn hmac<D: EagerHash>(key: &[u8], str: &[u8]) -> Digest {
-    Digest::taken_from(&mut Keyed::<D>::new(key).mac(&[str]))
+    Digest::taken_from(&mut Keyed::<D>::new(key).mac([str]))
 }
 
 /// Hi(str, salt, i): one block of PBKDF2 (RFC 8018 section 5.2). An `i` of 0 is taken for 1.
 pub(super) fn hi<D: EagerHash>(str: &[u8], salt: &[u8], i: u32) -> Digest {
     let mut keyed = Keyed::<D>::new(str);
-    let mut u = keyed.mac(&[salt, &1_u32.to_be_bytes()]);
+    let mut u = keyed.mac([salt, &1_u32.to_be_bytes()]);
     let mut hi = Digest::new(&u).expect("no hash function here yields more");
     for _ in 1..i {
-        u = keyed.mac(&[&u]);
+        u = keyed.mac([&*u]);
         hi.xor(&u);
     }
     u.zeroize();
@@ -74,19 +74,20 @@ pub(super) fn hi<D: EagerHash>(str: &[u8], salt: &[u8], i: u32) -> Digest {
 
 /// HMAC that took its key: both blocks of it are compressed once, and one buffer, wiped at the end, serves for all.
 /// (`Hmac` has a buffer for each message, and wiping those takes a fifth of the time of Hi.)
-struct Keyed<D: EagerHash> {
+#[derive(Clone)]
+pub(super) struct Keyed<D: EagerHash> {
     core: HmacCore<D>,
     buffer: Buffer<HmacCore<D>>,
 }
 
 impl<D: EagerHash> Keyed<D> {
-    fn new(key: &[u8]) -> Self {
+    pub(super) fn new(key: &[u8]) -> Self {
         let core = HmacCore::new_from_slice(key).expect("HMAC takes a key of any length");
         Self { core, buffer: Buffer::<HmacCore<D>>::default() }
     }
 
     /// The MAC of all `parts`, one after the other.
-    fn mac(&mut self, parts: &[&[u8]]) -> Output<HmacCore<D>> {
+    pub(super) fn mac<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>) -> Output<HmacCore<D>> {
         let (mut core, mut mac) = (self.core.clone(), Output::<HmacCore<D>>::default());
         for part in parts {
             self.buffer.digest_blocks(part, |blocks| core.update_blocks(blocks));
