@@ -33,8 +33,7 @@ test:  ## everything that CI runs
 	cargo test --locked --workspace --all-features
 	$(MAKE) build
 	$(MAKE) demo
-	set -e; for suite in $(SUITES) bench/check; do echo "== $$suite"; $$suite; done
-	fuzz/run $(FUZZ_SECONDS)
+	set -e; for suite in $(SUITES) bench/check fuzz/check; do echo "== $$suite"; $$suite; done
 
 check:  ## format, lints, documentation, dependencies, layers
 	tests/setup check
@@ -52,9 +51,9 @@ bench:  ## side by side with the originals, as a table
 	tests/setup build valgrind
 	bench/run
 
-fuzz:  ## every parser and mechanism for FUZZ_SECONDS=10 each
-	tests/setup build g++
-	fuzz/run $(FUZZ_SECONDS)
+fuzz:  ## every parser and exchange for FUZZ_SECONDS=10 each, guided by coverage where there is a nightly toolchain
+	tests/setup build
+	fuzz/guided $(FUZZ_SECONDS)
 
 build:  ## the programs, their manual pages and shell completions, in target/
 	cargo build --release --locked --workspace --bins

@@ -2,22 +2,30 @@
 //!
 //! The first byte chooses mechanism and password; then each change is a message, a place and what is done to the byte there.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
+use crate::world::{CHANNEL, PASSWORD, SERVER, answered, client};
 use sasl_core::{client_step::Response, step::Reply};
-use sasl_fuzz::{CHANNEL, PASSWORD, SERVER, answered, client};
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Some((choice, changes)) = input.split_first() else { return };
-    let mechanism = ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"][usize::from(choice & 3)];
-    let password = if choice & 4 == 0 { PASSWORD } else { b"guess" };
+    let mechanism = MECHANISMS[usize::from(choice & 7)];
+    let password = if choice & 8 == 0 { PASSWORD } else { b"guess" };
     let wire = Wire { changes, sent: 0 };
     let untouched = wire.changes.chunks_exact(3).all(|change| change[2] == 0);
     let entered = exchange(mechanism, password, wire);
     assert!(!entered || password == PASSWORD, "in by {mechanism} with a wrong password");
     assert!(entered || password != PASSWORD || !untouched, "kept out by {mechanism} with the right password");
-});
+}
+
+const MECHANISMS: [&str; 8] = [
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+    "DIGEST-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-512-PLUS",
+];
 
 /// Whether both sides say that the client is in.
 fn exchange(mechanism: &str, password: &[u8], mut wire: Wire<'_>) -> bool {

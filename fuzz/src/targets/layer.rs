@@ -3,17 +3,14 @@
 //!
 //! The first byte chooses the protection, the second how long a piece is, the third and the fourth what is changed where.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
+use crate::world::{PASSWORD, answered, client};
 use sasl_core::{
     catalogue, channel::Channel, host::Host, identity::Realm, layer::Layer, policy::Policy, server::Server, step::Reply,
 };
-use sasl_fuzz::{PASSWORD, answered, client};
 
 const STRENGTHS: [u32; 6] = [1, 40, 55, 56, 112, 128];
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Some(([choice, length, place, change], text)) = input.split_first_chunk() else { return };
     let (mut client, mut server) = layer(STRENGTHS[usize::from(*choice) % STRENGTHS.len()]);
     let length = usize::from(*length) + 1;
@@ -31,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     let refused = text.chunks(length).any(|piece| server.decode(piece, &mut read).is_err());
     assert!(read.is_empty(), "a stranger is not read");
     assert!(!refused || server.decode(b"", &mut read).is_err(), "a layer that failed once fails");
-});
+}
 
 /// What `to` reads of what `from` sends, a line a message, and whether it refuses any of it.
 fn carry(

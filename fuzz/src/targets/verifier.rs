@@ -1,13 +1,10 @@
 //! The text forms of verifiers, as the store holds them.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use sasl_core::verifier::Verifier;
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Ok(verifier) = Verifier::from_text(input) else { return };
     let text = verifier.to_text();
     let again = Verifier::from_text(text.expose()).expect("what is written is read");
     assert!(again.scheme() == verifier.scheme() && again.to_text().matches(text.expose()));
-});
+}

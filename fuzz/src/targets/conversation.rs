@@ -1,10 +1,7 @@
 //! Exchanges in the lines of SMTP, IMAP and POP3, each side with a stranger. The first byte chooses the protocol and the side.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
+use crate::world::{CHANNEL, PASSWORD, SERVER, USER, answered, client};
 use sasl_core::line::{Incoming, MAX_LINE, Outgoing};
-use sasl_fuzz::{CHANNEL, PASSWORD, SERVER, USER, answered, client};
 use sasl_io::{
     client::{self, MAX_LINES},
     imap::Imap,
@@ -14,7 +11,7 @@ use sasl_io::{
     smtp::Smtp,
 };
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Some((choice, lines)) = input.split_first() else { return };
     let imap = Imap::new("a1").expect("a tag");
     match choice % 6 {
@@ -25,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         4 => a_client(imap.with_initial_response(), lines),
         _ => a_client(Pop3, lines),
     }
-});
+}
 
 /// Whoever comes in is the only user there is.
 fn server<P: Profile>(profile: P, lines: &[u8]) {

@@ -1,17 +1,14 @@
 //! A client's bytes on the socket of saslauthd.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use sasl_wire::{
     frame::Decoded,
     saslauthd::{MAX_FIELD, decode_request, encode_request},
 };
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Ok(Decoded::Complete(request)) = decode_request(input, MAX_FIELD) else { return };
     let mut again = Vec::new();
     encode_request(&request, &mut again);
     assert!(input.starts_with(&again));
     assert_eq!(decode_request(&again, MAX_FIELD), Ok(Decoded::Complete(request)));
-});
+}

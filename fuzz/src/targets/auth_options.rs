@@ -1,15 +1,13 @@
 //! sendmail's `AuthOptions` and cyrus' security properties.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use sasl_core::auth_options::{AuthOptions, SecurityProperties};
 
-fuzz_target!(|input: &str| {
+pub(super) fn run(input: &[u8]) {
+    let Ok(input) = str::from_utf8(input) else { return };
     if let Ok(options) = input.parse::<AuthOptions>() {
         let _ = options.policy();
     }
     if let Ok(properties) = input.parse::<SecurityProperties>() {
         let _ = properties.policy();
     }
-});
+}

@@ -1,0 +1,48 @@
+//! The targets, a file each: a parser, or an exchange. A new one is a module here, a row in the table, and some seeds.
+
+mod app_conf;
+mod auth_info;
+mod auth_options;
+mod conversation;
+mod cram_md5;
+mod digest_md5_challenge;
+mod digest_md5_response;
+mod escape;
+mod exchange;
+mod layer;
+mod line;
+mod login;
+mod plain;
+mod saslauthd_reply;
+mod saslauthd_request;
+mod verifier;
+mod xtext;
+
+/// What a target does with an input: nothing, or it panics.
+pub type Body = fn(&[u8]);
+
+/// Each by its name, which is that of its folder of seeds.
+pub const ALL: &[(&str, Body)] = &[
+    ("app_conf", app_conf::run),
+    ("auth_info", auth_info::run),
+    ("auth_options", auth_options::run),
+    ("conversation", conversation::run),
+    ("cram_md5", cram_md5::run),
+    ("digest_md5_challenge", digest_md5_challenge::run),
+    ("digest_md5_response", digest_md5_response::run),
+    ("escape", escape::run),
+    ("exchange", exchange::run),
+    ("layer", layer::run),
+    ("line", line::run),
+    ("login", login::run),
+    ("plain", plain::run),
+    ("saslauthd_reply", saslauthd_reply::run),
+    ("saslauthd_request", saslauthd_request::run),
+    ("verifier", verifier::run),
+    ("xtext", xtext::run),
+];
+
+/// The target of that name.
+pub fn find(name: &str) -> Option<Body> {
+    ALL.iter().find(|(known, _)| *known == name).map(|(_, body)| *body)
+}
