@@ -3,18 +3,28 @@
 mod app_conf;
 mod auth_info;
 mod auth_options;
+mod auth_param;
+mod certificate;
+mod client_exchange;
 mod conversation;
 mod cram_md5;
 mod digest_md5_challenge;
 mod digest_md5_response;
 mod escape;
 mod exchange;
+mod identity;
 mod layer;
 mod line;
 mod login;
+mod mechanism_name;
+mod oauth;
 mod plain;
 mod saslauthd_reply;
 mod saslauthd_request;
+mod saslprep;
+mod scram_challenge;
+mod scram_response;
+mod server_exchange;
 mod verifier;
 mod xtext;
 
@@ -26,18 +36,28 @@ pub const ALL: &[(&str, Body)] = &[
     ("app_conf", app_conf::run),
     ("auth_info", auth_info::run),
     ("auth_options", auth_options::run),
+    ("auth_param", auth_param::run),
+    ("certificate", certificate::run),
+    ("client_exchange", client_exchange::run),
     ("conversation", conversation::run),
     ("cram_md5", cram_md5::run),
     ("digest_md5_challenge", digest_md5_challenge::run),
     ("digest_md5_response", digest_md5_response::run),
     ("escape", escape::run),
     ("exchange", exchange::run),
+    ("identity", identity::run),
     ("layer", layer::run),
     ("line", line::run),
     ("login", login::run),
+    ("mechanism_name", mechanism_name::run),
+    ("oauth", oauth::run),
     ("plain", plain::run),
     ("saslauthd_reply", saslauthd_reply::run),
     ("saslauthd_request", saslauthd_request::run),
+    ("saslprep", saslprep::run),
+    ("scram_challenge", scram_challenge::run),
+    ("scram_response", scram_response::run),
+    ("server_exchange", server_exchange::run),
     ("verifier", verifier::run),
     ("xtext", xtext::run),
 ];

@@ -10,6 +10,7 @@ use sasl_core::{
     credentials::Credentials,
     host::Host,
     identity::{Login, Realm},
+    layer::Layer,
     secret::Secret,
     server::Server,
     step::{Ask, Reply, Step, Verdict},
@@ -85,6 +86,19 @@ pub(crate) fn stranger<'a>(
             true
         }
         _ => false,
+    }
+}
+
+/// Sends something through a layer, and reads a stranger's packets.
+pub(crate) fn use_layer<'a>(mut layer: Layer, packets: impl Iterator<Item = &'a [u8]>) {
+    let (mut wire, mut plain, mut read) = (Vec::new(), Vec::new(), 0);
+    layer.encode(b"MAIL FROM:<tim@example.com>", &mut wire);
+    assert!(wire.len() > 27 && wire.len() <= 27 * 64, "{} octets on the wire", wire.len());
+    for packet in packets {
+        let decoded = layer.decode(packet, &mut plain);
+        read += packet.len();
+        assert!(plain.len() <= read, "more than was sent");
+        assert!(decoded.is_ok() || layer.decode(b"", &mut plain).is_err(), "a layer that failed once fails");
     }
 }
 
