@@ -4,18 +4,19 @@ use hmac::{
     EagerHash, KeyInit,
     block_api::HmacCore,
     digest::{
-        Output,
+        Output, OutputSizeUser,
         block_api::{Buffer, FixedOutputCore, UpdateCore},
     },
 };
 use std::ops::Deref;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// As long as SHA-512's.
 const LONGEST: usize = 64;
 
-/// What a hash function yields. Wiped when dropped; compare it in constant time, as a slice.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+/// What a hash function yields. Wiped when dropped; compare it in constant time.
+#[derive(Clone)]
 pub(crate) struct Digest {
     octets: [u8; LONGEST],
     len: usize,
@@ -24,8 +25,8 @@ pub(crate) struct Digest {
 impl Digest {
     /// `None` where there are more than 64 `octets`.
     pub(super) fn new(octets: &[u8]) -> Option<Self> {
-        let mut digest = Self { octets: [0; LONGEST], len: octets.len() };
-        digest.octets.get_mut(..octets.len())?.copy_from_slice(octets);
+        let mut digest = Self { octets: [0; LONGEST], len: Some(octets.len()).filter(|len| *len <= LONGEST)? };
+        digest.octets[..octets.len()].copy_from_slice(octets);
         Some(digest)
     }
 
@@ -34,12 +35,31 @@ impl Digest {
         self.octets.iter_mut().zip(other).for_each(|(octet, other)| *octet ^= other);
     }
 
-    fn taken_from(octets: &mut [u8]) -> Self {
-        let digest = Self::new(octets).expect("no hash function here yields more");
-        octets.zeroize();
+    /// What `yields` writes.
+    fn of<D: OutputSizeUser>(yields: impl FnOnce(&mut Output<D>)) -> Self {
+        let mut digest = Self { octets: [0; LONGEST], len: D::output_size() };
+        yields((&mut digest.octets[..D::output_size()]).try_into().expect("no hash function here yields more"));
         digest
     }
 }
+
+/// Word by word, which is faster than octet by octet.
+impl ConstantTimeEq for Digest {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        let [own, others] = [self, other].map(|digest| digest.octets.as_chunks().0);
+        let same = |(own, other): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*own).ct_eq(&u64::from_ne_bytes(*other));
+        own.iter().zip(others).fold(Choice::from(u8::from(self.len == other.len)), |all, words| all & same(words))
+    }
+}
+
+/// Behind its end there never was anything.
+impl Drop for Digest {
+    fn drop(&mut self) {
+        self.octets[..self.len].zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Digest {}
 
 impl Deref for Digest {
     type Target = [u8];
@@ -51,12 +71,12 @@ impl Deref for Digest {
 
 /// H(str).
 pub(super) fn hash<D: EagerHash>(str: &[u8]) -> Digest {
-    Digest::taken_from(&mut D::digest(str))
+    Digest::of::<D>(|digest| D::new_with_prefix(str).finalize_into(digest))
 }
 
 /// HMAC(key, str).
 pub(super) fn hmac<D: EagerHash>(key: &[u8], str: &[u8]) -> Digest {
-    Digest::taken_from(&mut Keyed::<D>::new(key).mac([str]))
+    Digest::of::<HmacCore<D>>(|mac| Keyed::<D>::new(key).write_mac([str], mac))
 }
 
 /// Hi(str, salt, i): one block of PBKDF2 (RFC 8018 section 5.2). An `i` of 0 is taken for 1.
@@ -88,12 +108,17 @@ impl<D: EagerHash> Keyed<D> {
 
     /// The MAC of all `parts`, one after the other.
     pub(super) fn mac<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>) -> Output<HmacCore<D>> {
-        let (mut core, mut mac) = (self.core.clone(), Output::<HmacCore<D>>::default());
+        let mut mac = Output::<HmacCore<D>>::default();
+        self.write_mac(parts, &mut mac);
+        mac
+    }
+
+    fn write_mac<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>, mac: &mut Output<HmacCore<D>>) {
+        let mut core = self.core.clone();
         for part in parts {
             self.buffer.digest_blocks(part, |blocks| core.update_blocks(blocks));
         }
-        core.finalize_fixed_core(&mut self.buffer, &mut mac);
-        mac
+        core.finalize_fixed_core(&mut self.buffer, mac);
     }
 }
 
@@ -136,6 +161,18 @@ mod tests {
             assert_eq!(*hi::<Sha256>(&password, &salt, 10), expected[..32]);
             pbkdf2::pbkdf2_hmac::<Sha512>(&password, &salt, 10, &mut expected);
             assert_eq!(*hi::<Sha512>(&password, &salt, 10), expected);
+        }
+    }
+
+    #[test]
+    fn every_octet_is_compared_and_the_length() {
+        let digest = |octets: &[u8]| Digest::new(octets).unwrap();
+        let same = |a: &[u8], b: &[u8]| bool::from(digest(a).ct_eq(&digest(b)));
+        assert!(same(&[7; 20], &[7; 20]) && same(&[7; 64], &[7; 64]) && !same(&[0; 20], &[0; 32]));
+        for at in 0..20 {
+            let mut other = [7; 20];
+            other[at] ^= 1;
+            assert!(!same(&[7; 20], &other), "{at}");
         }
     }
 
