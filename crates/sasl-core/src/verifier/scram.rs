@@ -52,9 +52,9 @@ pub(crate) struct Keys {
     pub(crate) server_key: Digest,
 }
 
-/// What salts are made of for users who are not there, from a secret that stays what it is for as long as the users do, on every
-/// machine that serves them: it alone knows that the salt is none.
-pub(crate) struct DecoySalts(Keyed<Sha256>);
+/// What salts are made of for users who are not there, a key for each hash function. They come from a secret that stays what it is
+/// for as long as the users do, on every machine that serves them: it alone knows that the salt is none.
+pub(crate) struct DecoySalts([Keyed<Sha256>; Hash::ALL.len()]);
 
 impl Hash {
     const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
@@ -214,13 +214,13 @@ impl Scram {
 
 impl DecoySalts {
     pub(crate) fn new(secret: &[u8]) -> Self {
-        Self(Keyed::new(secret))
+        let key = |hash: Hash| Hash::Sha256.hmac(secret, &[b"scram fake salt v1", hash.name().as_bytes()].join(&0));
+        Self(Hash::ALL.map(|hash| Keyed::new(&key(hash))))
     }
 
     /// The salt of the user whose name was looked for, in parts: the same whenever somebody asks.
     pub(crate) fn salt(&self, hash: Hash, name: &[&[u8]]) -> [u8; SALT] {
-        let start = [b"scram fake salt v1\0", hash.name().as_bytes(), b"\0"];
-        let mac = self.0.clone().mac(start.into_iter().chain(name.iter().copied()));
+        let mac = self.0[hash as usize].clone().mac(name.iter().copied());
         *mac.first_chunk().expect("SHA-256 yields 32 octets")
     }
 }
