@@ -26,7 +26,8 @@ pub(super) struct ServerFirst<'a> {
 
 /// `c=binding,r=nonce,p=proof`.
 pub(super) struct ClientFinal<'a> {
-    pub(super) binding: Vec<u8>,
+    /// In base64, of which there is one spelling.
+    pub(super) binding: &'a [u8],
     pub(super) nonce: &'a [u8],
     pub(super) proof: Vec<u8>,
     /// What both sides put into AuthMessage.
@@ -67,7 +68,7 @@ impl<'a> ClientFinal<'a> {
     /// The proof is the last attribute, and nothing may follow it.
     pub(super) fn parse(message: &'a [u8]) -> Result<Self, Failure> {
         let mut attributes = Attributes(Some(checked(message)?));
-        let binding = decode(attributes.next(b'c')?)?;
+        let binding = attributes.next(b'c')?;
         let nonce = nonce(attributes.next(b'r')?)?;
         let comma = message.iter().rposition(|octet| *octet == b',').ok_or(Failure::malformed("no proof"))?;
         let mut last = Attributes(Some(&message[comma + 1..]));

@@ -39,7 +39,8 @@ fn first(context: Context, response: &[u8]) -> Result<Step, Failure> {
     let challenge = auth_message.len();
     [b"r=", message.nonce, ours.as_bytes()].iter().for_each(|part| auth_message.extend_from_slice(part));
     let nonce = challenge + 2..auth_message.len();
-    let binding = [message.header.raw, binding_data(&context, message.flag())?].concat();
+    let mut binding = Vec::new();
+    put_base64(&[message.header.raw, binding_data(&context, message.flag())?].concat(), &mut binding);
     let exchange = Exchange { context, wanted, binding, auth_message, challenge, nonce };
     Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |login, found| exchange.challenge(hash, login, found)))
 }
@@ -63,7 +64,7 @@ fn binding_data<'a>(context: &'a Context, flag: Flag<'_>) -> Result<&'a [u8], Fa
 struct Exchange {
     context: Context,
     wanted: Option<Login>,
-    /// What the client must send as `c=`, before base64.
+    /// What the client must send as `c=`.
     binding: Vec<u8>,
     auth_message: Vec<u8>,
     /// Where in AuthMessage our challenge begins, and where the nonce is.
