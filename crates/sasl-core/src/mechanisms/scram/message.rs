@@ -28,6 +28,7 @@ pub(super) struct ServerFirst<'a> {
 pub(super) struct ClientFinal<'a> {
     /// In base64, of which there is one spelling.
     pub(super) binding: &'a [u8],
+    /// Whatever stands there.
     pub(super) nonce: &'a [u8],
     pub(super) proof: Vec<u8>,
     /// What both sides put into AuthMessage.
@@ -68,8 +69,7 @@ impl<'a> ClientFinal<'a> {
     /// The proof is the last attribute, and nothing may follow it.
     pub(super) fn parse(message: &'a [u8]) -> Result<Self, Failure> {
         let mut attributes = Attributes(Some(checked(message)?));
-        let binding = attributes.next(b'c')?;
-        let nonce = nonce(attributes.next(b'r')?)?;
+        let (binding, nonce) = (attributes.next(b'c')?, attributes.next(b'r')?);
         let comma = message.iter().rposition(|octet| *octet == b',').ok_or(Failure::malformed("no proof"))?;
         let mut last = Attributes(Some(&message[comma + 1..]));
         let proof = decode(last.next(b'p')?)?;

@@ -35,13 +35,14 @@ fn first(context: Context, response: &[u8]) -> Result<Step, Failure> {
     let ours = context.settings.nonces.next(Notation::Scram)?;
     let mut auth_message = Vec::with_capacity(AUTH_MESSAGE);
     auth_message.extend_from_slice(message.header.rest);
-    auth_message.push(b',');
-    let challenge = auth_message.len();
-    [b"r=", message.nonce, ours.as_bytes()].iter().for_each(|part| auth_message.extend_from_slice(part));
-    let nonce = challenge + 2..auth_message.len();
+    auth_message.extend_from_slice(b",r=");
+    let start = auth_message.len();
+    auth_message.extend_from_slice(message.nonce);
+    auth_message.extend_from_slice(ours.as_bytes());
+    let nonce = start..auth_message.len();
     let mut binding = Vec::new();
     put_base64(&[message.header.raw, binding_data(&context, message.flag())?].concat(), &mut binding);
-    let exchange = Exchange { context, wanted, binding, auth_message, challenge, nonce };
+    let exchange = Exchange { context, wanted, binding, auth_message, nonce };
     Ok(Step::ask_verifier(login, Scheme::Scram(hash), move |login, found| exchange.challenge(hash, login, found)))
 }
 
@@ -67,8 +68,7 @@ struct Exchange {
     /// What the client must send as `c=`.
     binding: Vec<u8>,
     auth_message: Vec<u8>,
-    /// Where in AuthMessage our challenge begins, and where the nonce is.
-    challenge: usize,
+    /// Where in AuthMessage it is.
     nonce: Range<usize>,
 }
 
@@ -90,7 +90,7 @@ impl Exchange {
         put_base64(keys.salt(), &mut self.auth_message);
         self.auth_message.extend_from_slice(b",i=");
         self.auth_message.extend_from_slice(keys.iterations().to_string().as_bytes());
-        let message = self.auth_message[self.challenge..].to_vec();
+        let message = self.auth_message[self.nonce.start - "r=".len()..].to_vec();
         Ok(Step::challenge(message, move |response| {
             let data = self.prove(&keys, known, response)?;
             self.context.finish(login, self.wanted, Ending { data: Some(data), layer: None })
