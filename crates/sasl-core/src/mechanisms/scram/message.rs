@@ -156,9 +156,7 @@ fn count(value: &[u8]) -> Result<u32, Failure> {
 }
 
 fn decode(value: &[u8]) -> Result<Vec<u8>, Failure> {
-    let mut octets = Vec::new();
-    BASE64.decode_vec(value, &mut octets).map_err(|_| Failure::malformed("value is not base64"))?;
-    Ok(octets)
+    BASE64.decode(value).map_err(|_| Failure::malformed("value is not base64"))
 }
 
 /// Appends `octets` in base64.
