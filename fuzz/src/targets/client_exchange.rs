@@ -124,7 +124,8 @@ impl Talk<'_> {
     fn hear(&mut self, response: &Response) {
         let message = response.message().unwrap_or_default();
         assert!(message.len() <= MAX_MESSAGE && self.said.len() < 40);
-        let shows = message.windows(self.secret.len()).any(|window| window == self.secret);
+        // What a server knows of, it may have said itself.
+        let shows = !self.within_reach && message.windows(self.secret.len()).any(|window| window == self.secret);
         assert!(!shows || !self.promises(Guarantees::NO_PLAINTEXT), "the password in the clear");
         assert!(!shows || self.may_show(), "the password on a channel that is not protected");
         let bound = self.mechanism.is_some_and(|mechanism| mechanism.name.as_str().ends_with("-PLUS"));
