@@ -8,10 +8,11 @@ use crate::{
     guarantees::Guarantees,
     identity::Login,
     policy::Proxy,
+    prepare::{self, Prepared},
     secret::Secret,
     step::{Ask, Challenge, Reply, Success, Verdict},
     store::{Store, Unavailable},
-    verifier::{Scheme, Verifiers, argon2id::Memory},
+    verifier::{Scheme, Verifier, Verifiers, argon2id::Memory, cram_md5::CramMd5, scram::Scram},
 };
 use proptest::prelude::*;
 use std::{collections::HashMap, sync::LazyLock};
@@ -302,12 +303,50 @@ fn a_step_can_cross_threads() {
     shared::<Client>();
 }
 
+/// The one user that there is, under whatever name and password.
+struct Only {
+    login: Login,
+    password: Vec<u8>,
+}
+
+impl Store for Only {
+    fn verifiers(&self, login: &Login) -> Result<Option<Verifiers>, Unavailable> {
+        let cram = Verifier::CramMd5(CramMd5::derive(&self.password));
+        Ok((*login == self.login).then(|| [cram].into_iter().collect()))
+    }
+
+    fn verifier(&self, login: &Login, scheme: Scheme) -> Result<Option<Verifier>, Unavailable> {
+        let verifier = match scheme {
+            Scheme::Scram(hash) => Verifier::Scram(Scram::derive_with(hash, &self.password, b"salt", 4096)),
+            _ => Verifier::Plaintext(Secret::new(&*self.password)),
+        };
+        Ok((*login == self.login).then_some(verifier))
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
+    fn any_name_and_any_password_come_through(
+        mechanism in 0..ALL.len(),
+        name in "[^\0@]{1,20}",
+        password in proptest::collection::vec(1..=255_u8, 1..80),
+    ) {
+        let prepared = prepare::query(name.as_bytes()).filter(|_| ALL[mechanism].starts_with("SCRAM-"));
+        let login = Login::parse(prepared.as_ref().map_or(name.as_bytes(), Prepared::expose)).unwrap();
+        let only = Only { login, password };
+        let played = |password: &[u8]| {
+            play(&server(), ALL[mechanism], Credentials::new(&name, Secret::new(password)), &only)
+        };
+        prop_assert!(*played(&only.password).unwrap().identity().login() == only.login);
+        let wrong = [&only.password, &b"x"[..]].concat();
+        prop_assert_eq!(played(&wrong).unwrap_err().reason(), Reason::BadCredentials);
+    }
+
+    #[test]
     fn no_responses_of_a_client_panic_the_server(
-        mechanism in 0..4_usize,
+        mechanism in 0..ALL.len(),
         initial in proptest::option::of(any::<Vec<u8>>()),
         responses in proptest::collection::vec(prop_oneof![any::<Vec<u8>>(), "[a-z\\-]{1,8}=\"?[a-z0-9]{0,8}\"?(,[a-z\\-]{1,8}=[a-z0-9]{1,8}){0,3}".prop_map(Vec::from)], 4),
     ) {
@@ -325,7 +364,7 @@ proptest! {
     }
 
     #[test]
-    fn no_challenges_of_a_server_panic_the_client(mechanism in 0..4_usize, challenges in proptest::collection::vec(any::<Vec<u8>>(), 3)) {
+    fn no_challenges_of_a_server_panic_the_client(mechanism in 0..ALL.len(), challenges in proptest::collection::vec(any::<Vec<u8>>(), 3)) {
         let client = Client::new(catalogue::STANDARD, host(), credentials("tim", "pw"));
         let mut response = client.start(&Channel::tls(256), ALL[mechanism]);
         for challenge in challenges {
