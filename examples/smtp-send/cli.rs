@@ -59,7 +59,8 @@ fn flags_of_sasl() -> [Arg; 5] {
             "sendmail's AuthOptions: p for no plaintext password without TLS, A for AUTH= with MAIL FROM only once we are \
                 logged in, a c d f m y for more",
         )
-        .default_value("A p y"),
+        .value_parser(value_parser!(String))
+            .default_value("A p y"),
         value("max-ssf", "BITS", "Let DIGEST-MD5 add a security layer where TLS has less than so many bits; 0 is never")
             .value_parser(value_parser!(u32))
             .default_value("0"),

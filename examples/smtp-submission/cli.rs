@@ -57,6 +57,7 @@ fn flags_of_sasl() -> [Arg; 6] {
             "sendmail's AuthOptions: p for no plaintext without TLS, y for nobody anonymous, a c d f m for more; \
                 A is for clients",
         )
+        .value_parser(value_parser!(String))
         .default_value("A p y"),
         value(
             "max-ssf",
