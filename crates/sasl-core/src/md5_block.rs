@@ -52,6 +52,23 @@ pub(crate) fn finish(state: &State, rest: &[u8], length: usize) -> [u8; 16] {
     octets(*state)
 }
 
+/// What the key of HMAC is combined with (RFC 2104 section 2).
+const IPAD: u8 = 0x36;
+const OPAD: u8 = 0x5c;
+
+/// Both hashes of HMAC, the inner and the outer one, stopped after their first block, which is the key's. The key is no longer
+/// than a block.
+pub(crate) fn keyed(key: &[u8]) -> Zeroizing<[State; 2]> {
+    let after = |pad: u8| {
+        let mut block = Zeroizing::new([pad; BLOCK]);
+        block[..key.len()].iter_mut().zip(key).for_each(|(octet, key)| *octet ^= key);
+        let mut state = Zeroizing::new(START);
+        compress(&mut state, &block);
+        *state
+    };
+    Zeroizing::new([after(IPAD), after(OPAD)])
+}
+
 /// A state as it is written: words least significant octet first.
 pub(crate) fn octets(words: State) -> [u8; 16] {
     let mut octets = [0; 16];

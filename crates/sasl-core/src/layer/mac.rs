@@ -1,6 +1,6 @@
 //! HMAC-MD5 (RFC 2104) over a packet's number and message, cut to ten octets (RFC 2831 section 2.3).
 
-use crate::md5_block::{self, BLOCK, START, State, compress};
+use crate::md5_block::{self, BLOCK, State, compress};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The octets that are left of the hash.
@@ -12,10 +12,6 @@ pub(super) type Tag = [u8; TAG];
 /// The octets of a message that share the first block with the number.
 pub(super) const HEAD: usize = BLOCK - 4;
 
-/// What the key is combined with (RFC 2104 section 2).
-const IPAD: u8 = 0x36;
-const OPAD: u8 = 0x5c;
-
 /// Both hashes of HMAC, stopped after their first block, which is the key's: it is hashed once, not with each packet.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Mac {
@@ -25,7 +21,8 @@ pub(super) struct Mac {
 
 impl Mac {
     pub(super) fn new(key: &[u8; 16]) -> Self {
-        Self { inner: keyed(key, IPAD), outer: keyed(key, OPAD) }
+        let [inner, outer] = *md5_block::keyed(key);
+        Self { inner, outer }
     }
 
     /// The MAC of a packet.
@@ -62,14 +59,6 @@ pub(super) fn first_block(number: u32, head: &[u8; HEAD]) -> [u8; BLOCK] {
     block[..4].copy_from_slice(&number.to_be_bytes());
     block[4..].copy_from_slice(head);
     block
-}
-
-fn keyed(key: &[u8; 16], pad: u8) -> State {
-    let mut block = Zeroizing::new([pad; BLOCK]);
-    block.iter_mut().zip(key).for_each(|(octet, key)| *octet ^= key);
-    let mut state = START;
-    compress(&mut state, &block);
-    state
 }
 
 #[cfg(test)]

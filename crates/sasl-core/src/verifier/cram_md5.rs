@@ -3,17 +3,13 @@
 use crate::{
     failure::Failure,
     hex,
-    md5_block::{self, BLOCK, START, compress},
+    md5_block::{self, BLOCK, compress},
     secret::Secret,
 };
 use md5::{Digest, Md5};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
-/// What the key is combined with (RFC 2104 section 2).
-const IPAD: u8 = 0x36;
-const OPAD: u8 = 0x5c;
 
 /// The chaining values of MD5 after the one block of the key XOR ipad, and of the key XOR opad: 16 bytes each,
 /// words least significant byte first. Whoever has them can log in by CRAM-MD5, and by nothing else.
@@ -27,15 +23,12 @@ impl CramMd5 {
     /// Derives from a password. Fast: says nothing to a passive listener, but a thief can try passwords on it.
     #[must_use]
     pub fn derive(password: &[u8]) -> Self {
-        let mut key = Zeroizing::new([0; BLOCK]);
-        match password.len() {
-            0..=BLOCK => key[..password.len()].copy_from_slice(password),
-            _ => key[..16].copy_from_slice(&*Zeroizing::<[u8; 16]>::new(Md5::digest(password).into())),
-        }
-        key.iter_mut().for_each(|byte| *byte ^= IPAD);
-        let inner = state_after(&key);
-        key.iter_mut().for_each(|byte| *byte ^= IPAD ^ OPAD);
-        Self { inner, outer: state_after(&key) }
+        let states = match password.len() {
+            0..=BLOCK => md5_block::keyed(password),
+            _ => md5_block::keyed(&*Zeroizing::<[u8; 16]>::new(Md5::digest(password).into())),
+        };
+        let [inner, outer] = states.map(md5_block::octets);
+        Self { inner, outer }
     }
 
     /// What a user who is not there is checked against: it costs as much. That it fits nobody is for the caller
@@ -76,12 +69,6 @@ impl CramMd5 {
         let [outer, inner] = [self.outer, self.inner].map(|state| Zeroizing::new(hex::encode(state)));
         Secret::new([b"{CRAM-MD5}", &outer[..], &inner[..]].concat())
     }
-}
-
-fn state_after(block: &[u8; BLOCK]) -> [u8; 16] {
-    let mut state = Zeroizing::new(START);
-    compress(&mut state, block);
-    md5_block::octets(*state)
 }
 
 /// MD5 of one block and a message, after the block was taken and left `state`.
