@@ -9,12 +9,11 @@ use crate::{
     guarantees::Guarantees,
     host::Host,
     identity::{Identity, Login, Realm},
-    layer::Layer,
     name::MechanismName,
     nonce::Nonces,
     policy::{Binding, Policy, Proxy},
     reauth::Reauth,
-    step::Step,
+    step::{Ending, Step},
 };
 use std::{fmt, ops::RangeInclusive, sync::Arc};
 
@@ -116,13 +115,6 @@ pub(crate) struct Settings {
 pub(crate) struct OauthHints {
     pub(crate) scope: Option<Box<str>>,
     pub(crate) openid_configuration: Option<Box<str>>,
-}
-
-/// What a server still has for the client when it succeeds.
-#[derive(Default)]
-pub(crate) struct Ending {
-    pub(crate) data: Option<Vec<u8>>,
-    pub(crate) layer: Option<Box<Layer>>,
 }
 
 /// Whether the protocol can carry the server's last message along with its success (RFC 4422 section 3.6).
@@ -231,16 +223,16 @@ impl Context {
         }))
     }
 
-    fn succeed(&self, login: Login, acts_as: Option<Login>, Ending { data, layer }: Ending) -> Step {
+    fn succeed(&self, login: Login, acts_as: Option<Login>, ending: Ending) -> Step {
         let identity = Identity::new(login, acts_as, &self.mechanism.name);
-        match data {
-            Some(data) if self.settings.success_data == SuccessData::AsChallenge => {
+        match ending {
+            Ending { data: Some(data), .. } if self.settings.success_data == SuccessData::AsChallenge => {
                 Step::challenge(data, move |response| match response {
-                    b"" => Ok(Step::done(identity, None, layer)),
+                    b"" => Ok(Step::done(identity, Ending { data: None, ..ending })),
                     _ => Err(Failure::malformed("response after the last message")),
                 })
             }
-            data => Step::done(identity, data, layer),
+            ending => Step::done(identity, ending),
         }
     }
 }

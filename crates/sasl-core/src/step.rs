@@ -95,9 +95,15 @@ pub struct Challenge {
 #[derive(Debug)]
 pub struct Success {
     identity: Identity,
-    data: Option<Vec<u8>>,
-    trace: Option<Box<str>>,
-    layer: Option<Box<Layer>>,
+    ending: Ending,
+}
+
+/// What a success comes with.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    pub(crate) data: Option<Vec<u8>>,
+    pub(crate) trace: Option<Box<str>>,
+    pub(crate) layer: Option<Box<Layer>>,
 }
 
 /// "Is this the user's password?"
@@ -160,21 +166,21 @@ impl Success {
     /// Data to send along with the success, in protocols that can (RFC 4422 section 3.6).
     #[must_use]
     pub fn data(&self) -> Option<&[u8]> {
-        self.data.as_deref()
+        self.ending.data.as_deref()
     }
 
     /// What protects the connection from now on, where that was agreed. It begins behind the success, in both directions, and
     /// both sides forget what they knew of each other.
     #[must_use]
     pub fn into_layer(self) -> Option<Layer> {
-        self.layer.map(|layer| *layer)
+        self.ending.layer.map(|layer| *layer)
     }
 
     /// What an anonymous client says of itself (RFC 4505), to be logged and not to be trusted: at most 255 characters,
     /// none of them a control character.
     #[must_use]
     pub fn trace(&self) -> Option<&str> {
-        self.trace.as_deref()
+        self.ending.trace.as_deref()
     }
 }
 
@@ -206,15 +212,8 @@ impl AskPassword {
     /// Checks the password against what is kept for the user, and carries on. `None`, for a user who is not
     /// there, takes as long as argon2id does, and fails.
     pub fn against(self, found: Option<&Verifiers>) -> Step {
-        let nobody;
-        let verifiers = match found {
-            Some(verifiers) => verifiers,
-            None => {
-                nobody = Verifiers::default();
-                &nobody
-            }
-        };
-        let fits = verifiers.check(self.password.expose(), &mut Memory::default());
+        let check = |kept: &Verifiers| kept.check(self.password.expose(), &mut Memory::default());
+        let fits = found.map_or_else(|| check(&Verifiers::default()), check);
         self.answer(if fits { Verdict::Accept } else { Verdict::Reject })
     }
 }
@@ -316,16 +315,8 @@ impl Step {
         Self::Ask(Ask::Token(AskToken { claimed, token, rest: Box::new(rest) }))
     }
 
-    pub(crate) fn done(identity: Identity, data: Option<Vec<u8>>, layer: Option<Box<Layer>>) -> Self {
-        Self::Reply(Reply::Done(Success { identity, data, trace: None, layer }))
-    }
-
-    /// Adds what an anonymous client said of itself.
-    pub(crate) fn tracing(mut self, trace: String) -> Self {
-        if let Self::Reply(Reply::Done(success)) = &mut self {
-            success.trace = Some(trace.into());
-        }
-        self
+    pub(crate) fn done(identity: Identity, ending: Ending) -> Self {
+        Self::Reply(Reply::Done(Success { identity, ending }))
     }
 }
 

@@ -5,10 +5,10 @@ use crate::{
     failure::Failure,
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
     name::MechanismName,
     prepare,
-    step::Step,
+    step::{Ending, Step},
 };
 use std::str;
 
@@ -31,7 +31,7 @@ const MAX_MESSAGE: usize = 4 * MAX_TRACE;
 
 fn server(context: Context, response: Option<&[u8]>) -> Result<Step, Failure> {
     let trace = trace(response.unwrap_or_default())?;
-    Ok(context.finish(Login::parse("anonymous")?, None, Ending::default())?.tracing(trace))
+    context.finish(Login::parse("anonymous")?, None, Ending { trace: Some(trace.into()), ..Ending::default() })
 }
 
 /// The first 255 characters.

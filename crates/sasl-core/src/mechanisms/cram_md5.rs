@@ -6,10 +6,10 @@ use crate::{
     guarantees::Guarantees,
     hex,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
     name::MechanismName,
     nonce::Notation,
-    step::Step,
+    step::{Ending, Step},
     verifier::{Scheme, Verifier, cram_md5::CramMd5},
 };
 use subtle::ConstantTimeEq;

@@ -5,9 +5,9 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, Mechanism, Proof},
     name::MechanismName,
-    step::Step,
+    step::{Ending, Step},
 };
 
 /// EXTERNAL. As good as what the channel knows: a verified client certificate, or the peer of a unix socket.

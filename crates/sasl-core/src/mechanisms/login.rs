@@ -5,10 +5,10 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::MAX_NAME,
-    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, MAX_PASSWORD, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, MAX_PASSWORD, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
-    step::Step,
+    step::{Ending, Step},
 };
 
 /// LOGIN. Withstands nothing: TLS must.

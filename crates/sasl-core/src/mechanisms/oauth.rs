@@ -10,10 +10,10 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, ClientSettings, Context, Ending, First, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, ClientSettings, Context, First, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
-    step::{Step, TokenError, TokenVerdict},
+    step::{Ending, Step, TokenError, TokenVerdict},
 };
 
 /// OAUTHBEARER. Withstands nothing: TLS must.

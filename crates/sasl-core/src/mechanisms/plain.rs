@@ -8,10 +8,10 @@ use crate::{
     failure::{Failure, Reason},
     guarantees::Guarantees,
     identity::Login,
-    mechanism::{Authzid, Binds, ClientContext, Context, Ending, First, MAX_PASSWORD, Mechanism, Proof},
+    mechanism::{Authzid, Binds, ClientContext, Context, First, MAX_PASSWORD, Mechanism, Proof},
     name::MechanismName,
     secret::Secret,
-    step::Step,
+    step::{Ending, Step},
 };
 
 /// PLAIN. Withstands nothing: TLS must.

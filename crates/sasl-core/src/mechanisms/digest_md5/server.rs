@@ -10,10 +10,10 @@ use super::{
 use crate::{
     failure::{Failure, Reason},
     identity::{Login, Realm},
-    mechanism::{Context, Ending},
+    mechanism::Context,
     nonce::Notation,
     reauth::Use,
-    step::Step,
+    step::{Ending, Step},
     verifier::Scheme,
 };
 use std::{mem, time::Duration};
@@ -135,6 +135,6 @@ impl Exchange {
         let layer = keys::layer(&key.h_a1, answer.qop(), Side::Server, room);
         let wanted = fields.authzid.filter(|name| !name.is_empty()).map(|name| context.login(name)).transpose()?;
         let data = [b"rspauth=", &fields.hashed.rspauth(key)[..]].concat();
-        context.finish(login, wanted, Ending { data: Some(data), layer: layer.map(Box::new) })
+        context.finish(login, wanted, Ending { data: Some(data), layer: layer.map(Box::new), ..Ending::default() })
     }
 }

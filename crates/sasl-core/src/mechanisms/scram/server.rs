@@ -7,9 +7,9 @@ use super::{
 use crate::{
     failure::{Failure, Reason},
     identity::Login,
-    mechanism::{BindingOffer, Binds, Context, Ending},
+    mechanism::{BindingOffer, Binds, Context},
     nonce::Notation,
-    step::Step,
+    step::{Ending, Step},
     verifier::{
         Scheme, Verifier,
         scram::{Digest, Hash, ITERATIONS, Keys, Scram},
@@ -93,7 +93,7 @@ impl Exchange {
         let message = self.auth_message[self.nonce.start - "r=".len()..].to_vec();
         Ok(Step::challenge(message, move |response| {
             let data = self.prove(&keys, known, response)?;
-            self.context.finish(login, self.wanted, Ending { data: Some(data), layer: None })
+            self.context.finish(login, self.wanted, Ending { data: Some(data), ..Ending::default() })
         }))
     }
 
