@@ -16,7 +16,7 @@ use crate::{
     step::{Ending, Step},
     verifier::Scheme,
 };
-use std::{mem, time::Duration};
+use std::time::Duration;
 
 /// An initial response is subsequent authentication (section 2.2). Where we remember nothing, or cannot read it, it is passed
 /// over, as libsasl2 does. A nonce that is not remembered is stale, whatever came with it: looking at the proof would
@@ -27,7 +27,7 @@ pub(super) fn begin(context: Context, initial: Option<&[u8]>) -> Result<Step, Fa
     };
     let Ok(answer) = Answer::parse(&context, initial) else { return challenge(context, Stale::No) };
     match reauth.take(answer.fields().hashed.nonce) {
-        Some(last) => Exchange { context, answer, turn: Turn::Subsequent(last) }.ask(Spelling::Utf8),
+        Some(last) => Exchange { context, answer, last: Some(last) }.ask(Spelling::Utf8),
         None => challenge(context, Stale::Yes),
     }
 }
@@ -70,20 +70,15 @@ fn respond(context: Context, nonce: &str, response: &[u8]) -> Result<Step, Failu
     if answer.fields().hashed.nonce != nonce.as_bytes() {
         return Err(Failure::new(Reason::BadCredentials, "nonce is not the one of this exchange"));
     }
-    Exchange { context, answer, turn: Turn::Initial }.ask(Spelling::Utf8)
+    Exchange { context, answer, last: None }.ask(Spelling::Utf8)
 }
 
 /// A response that is to be checked.
 struct Exchange {
     context: Context,
     answer: Answer,
-    turn: Turn,
-}
-
-enum Turn {
-    Initial,
-    /// With what is remembered of its nonce.
-    Subsequent(Use),
+    /// What is remembered of its nonce, in subsequent authentication.
+    last: Option<Use>,
 }
 
 impl Exchange {
@@ -115,11 +110,11 @@ impl Exchange {
     fn judge(mut self, login: Login, key: Option<SessionKey>) -> Result<Step, Failure> {
         let wrong = Failure::new(Reason::BadCredentials, "response does not fit, or nc is not the first");
         let key = key.ok_or(wrong)?;
-        match mem::replace(&mut self.turn, Turn::Initial) {
-            Turn::Initial if self.answer.fields().count() == Some(1) => self.accept(login, &key, None),
-            Turn::Initial => Err(wrong),
-            Turn::Subsequent(last) if self.answer.follows(&last) => self.accept(login, &key, last.since),
-            Turn::Subsequent(_) => challenge(self.context, Stale::Yes),
+        match self.last.take() {
+            None if self.answer.fields().count() == Some(1) => self.accept(login, &key, None),
+            None => Err(wrong),
+            Some(last) if self.answer.follows(&last) => self.accept(login, &key, last.since),
+            Some(_) => challenge(self.context, Stale::Yes),
         }
     }
 
