@@ -86,21 +86,21 @@ impl Client {
     pub fn start(&self, channel: &Channel, name: &str) -> Result<Response, Failure> {
         let known = self.mechanisms.iter().find(|mechanism| mechanism.name.is(name));
         let mechanism = known.ok_or(Failure::new(Reason::NoMechanism, "unknown mechanism"))?;
+        mechanism.admitted_by(&self.settings.policy, channel)?;
+        if !self.can_prove(mechanism) {
+            return Err(Failure::malformed("credentials that the mechanism cannot prove or carry"));
+        }
         self.begin(mechanism, channel, ClientBinding::Unable)
     }
 
-    /// `unbound` is what to say where the mechanism does not bind.
+    /// Begins an exchange by a mechanism that will do. `unbound` is what to say where it does not bind.
     fn begin(
         &self,
         mechanism: &'static Mechanism,
         channel: &Channel,
         unbound: ClientBinding,
     ) -> Result<Response, Failure> {
-        mechanism.admitted_by(&self.settings.policy, channel)?;
         self.usable?;
-        if !self.can_prove(mechanism) {
-            return Err(Failure::malformed("credentials that the mechanism cannot prove or carry"));
-        }
         let binding = match (mechanism.binds, channel.bindings().first()) {
             (Binds::Always, Some(binding)) => ClientBinding::By(binding.clone()),
             _ => unbound,
