@@ -202,20 +202,6 @@ fn ours(list: Vec<&str>) -> Vec<&str> {
     list.into_iter().filter(|name| catalogue::ALL.iter().any(|mechanism| mechanism.name.as_str() == *name)).collect()
 }
 
-fn guarantees(flags: u32) -> Guarantees {
-    let all = [
-        Guarantees::NO_PLAINTEXT,
-        Guarantees::NO_ACTIVE,
-        Guarantees::NO_DICTIONARY,
-        Guarantees::FORWARD_SECRECY,
-        Guarantees::NO_ANONYMOUS,
-        Guarantees::PASS_CREDENTIALS,
-        Guarantees::MUTUAL_AUTH,
-    ];
-    let set = all.into_iter().enumerate().filter(|(bit, _)| flags & (1 << bit) != 0);
-    set.fold(Guarantees::NONE, |set, (_, flag)| set | flag)
-}
-
 #[test]
 fn the_lists_that_libsasl2_offers() {
     let rows = VECTORS["listmech_cyrus_server"].as_array().unwrap();
@@ -235,7 +221,7 @@ fn lister(row: &Value) -> (Server, Channel) {
     let binding = options["cb"].as_array();
     let demand = |binding: &Vec<Value>| if binding[2] == 1 { Binding::Required } else { Binding::Optional };
     let policy = Policy::default()
-        .demanding(guarantees(number(&row["security_flags"])))
+        .demanding(Guarantees::from_bits(number(&row["security_flags"])))
         .with_strength(min, max)
         .with_max_buffer(buffer)
         .with_channel_binding(binding.map_or(Binding::Optional, demand))

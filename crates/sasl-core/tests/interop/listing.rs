@@ -68,7 +68,7 @@ fn theirs(rows: &[Row]) -> Vec<String> {
 fn ours(row: Row) -> String {
     let binding = if row.binding == 2 { Binding::Required } else { Binding::Optional };
     let policy = Policy::default()
-        .demanding(guarantees(row.flags))
+        .demanding(Guarantees::from_bits(row.flags))
         .with_strength(row.min, row.max)
         .with_max_buffer(row.buffer)
         .with_channel_binding(binding)
@@ -82,20 +82,6 @@ fn ours(row: Row) -> String {
     }
     let server = Server::builder(catalogue::STANDARD, Host::new("smtp", "mail.example.com")).policy(policy).build();
     server.offer(&channel).map(|name| name.to_string()).collect::<Vec<_>>().join(" ")
-}
-
-fn guarantees(flags: u32) -> Guarantees {
-    let all = [
-        Guarantees::NO_PLAINTEXT,
-        Guarantees::NO_ACTIVE,
-        Guarantees::NO_DICTIONARY,
-        Guarantees::FORWARD_SECRECY,
-        Guarantees::NO_ANONYMOUS,
-        Guarantees::PASS_CREDENTIALS,
-        Guarantees::MUTUAL_AUTH,
-    ];
-    let set = all.into_iter().enumerate().filter(|(bit, _)| flags & (1 << bit) != 0);
-    set.fold(Guarantees::NONE, |set, (_, flag)| set | flag)
 }
 
 /// Of their names, those that are ours too; what a machine has besides depends on its packages.
