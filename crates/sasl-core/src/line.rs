@@ -76,11 +76,12 @@ impl Outgoing {
         })
     }
 
-    /// Adds an initial response in base64; an empty one is `=`.
-    pub fn initial(self, message: &[u8]) -> Self {
+    /// Adds an initial response behind a blank, where there is one: in base64, an empty one as `=`.
+    pub fn initial(self, message: Option<&[u8]>) -> Self {
         match message {
-            b"" => self.text("="),
-            message => self.base64(message),
+            None => self,
+            Some(b"") => self.text(" ="),
+            Some(message) => self.text(" ").base64(message),
         }
     }
 

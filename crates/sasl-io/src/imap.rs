@@ -1,6 +1,6 @@
 //! IMAP (RFC 9051 section 6.2.2, RFC 4959, RFC 5530): the lines of an exchange.
 
-use crate::profile::{Heard, Profile, Refusal};
+use crate::profile::{Heard, Profile, Refusal, word};
 use sasl_core::{failure::Reason, line::Outgoing, name::MechanismName};
 
 /// One AUTHENTICATE command of IMAP.
@@ -67,11 +67,7 @@ impl Profile for Imap {
     }
 
     fn command(&self, mechanism: MechanismName, initial: Option<&[u8]>) -> Outgoing {
-        let command = self.tagged("AUTHENTICATE ").text(mechanism.as_str());
-        match initial {
-            Some(initial) => command.text(" ").initial(initial),
-            None => command,
-        }
+        self.tagged("AUTHENTICATE ").text(mechanism.as_str()).initial(initial)
     }
 
     fn hear<'l>(&self, line: &'l [u8]) -> Option<Heard<'l>> {
@@ -91,12 +87,6 @@ impl Profile for Imap {
     fn again(&mut self) {
         self.attempt += 1;
     }
-}
-
-/// What comes before the first blank, and what behind it.
-fn word(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|octet| *octet == b' ');
-    end.map_or((text, b""), |end| (&text[..end], &text[end + 1..]))
 }
 
 /// A mechanism that is not there has no code.

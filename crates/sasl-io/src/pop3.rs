@@ -1,6 +1,6 @@
 //! POP3 (RFC 5034, RFC 3206): the lines of an exchange.
 
-use crate::profile::{Heard, Profile, Refusal};
+use crate::profile::{Heard, Profile, Refusal, word};
 use sasl_core::{failure::Reason, line::Outgoing, name::MechanismName};
 
 /// POP3.
@@ -35,16 +35,11 @@ impl Profile for Pop3 {
     }
 
     fn command(&self, mechanism: MechanismName, initial: Option<&[u8]>) -> Outgoing {
-        let command = Outgoing::new("AUTH ").text(mechanism.as_str());
-        match initial {
-            Some(initial) => command.text(" ").initial(initial),
-            None => command,
-        }
+        Outgoing::new("AUTH ").text(mechanism.as_str()).initial(initial)
     }
 
     fn hear<'l>(&self, line: &'l [u8]) -> Option<Heard<'l>> {
-        let end = line.iter().position(|octet| *octet == b' ').unwrap_or(line.len());
-        let (status, text) = (&line[..end], line.get(end + 1..).unwrap_or_default());
+        let (status, text) = word(line);
         match status.to_ascii_uppercase().as_slice() {
             b"+" => Some(Heard::Challenge(text)),
             b"+OK" => Some(Heard::Success(None)),
@@ -56,10 +51,9 @@ impl Profile for Pop3 {
 
 /// A mechanism that is not there has no code.
 fn refusal(text: &[u8]) -> Refusal {
-    let text = text.to_ascii_uppercase();
-    match text.split(|octet| *octet == b' ').next() {
-        Some(b"[SYS/TEMP]" | b"[IN-USE]" | b"[LOGIN-DELAY]") => Refusal::Temporary,
-        Some(b"[SYS/PERM]") => Refusal::Other,
+    match word(text).0.to_ascii_uppercase().as_slice() {
+        b"[SYS/TEMP]" | b"[IN-USE]" | b"[LOGIN-DELAY]" => Refusal::Temporary,
+        b"[SYS/PERM]" => Refusal::Other,
         _ => Refusal::Credentials,
     }
 }

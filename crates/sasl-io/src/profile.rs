@@ -85,3 +85,9 @@ pub enum Refusal {
     /// Another mechanism would be refused as well.
     Other,
 }
+
+/// What comes before the first blank, and what behind it.
+pub(crate) fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|octet| *octet == b' ');
+    end.map_or((text, b""), |end| (&text[..end], &text[end + 1..]))
+}

@@ -93,11 +93,7 @@ impl Profile for Smtp {
     }
 
     fn command(&self, mechanism: MechanismName, initial: Option<&[u8]>) -> Outgoing {
-        let command = Outgoing::new("AUTH ").text(mechanism.as_str());
-        match initial {
-            Some(initial) => command.text(" ").initial(initial),
-            None => command,
-        }
+        Outgoing::new("AUTH ").text(mechanism.as_str()).initial(initial)
     }
 
     /// Any reply that asks for more is a challenge, and any that is content a success (RFC 5321 section 4.2.1).

@@ -20,7 +20,7 @@ pub(super) fn run(input: &[u8]) {
         assert_eq!(written.as_bytes().strip_suffix(b"\r\n"), Some(line));
     }
     if let Ok(Some(message)) = decode_initial(Some(line)) {
-        let written = Outgoing::new("").initial(&message);
-        assert_eq!(written.as_bytes().strip_suffix(b"\r\n"), Some(line));
+        let written = Outgoing::new("").initial(Some(&message));
+        assert_eq!(written.as_bytes().strip_suffix(b"\r\n"), Some([b" ", line].concat().as_slice()));
     }
 }

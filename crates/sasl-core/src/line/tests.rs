@@ -20,7 +20,7 @@ fn line(incoming: &Incoming) -> Option<Result<Vec<u8>, Reason>> {
 fn the_messages_of_rfc_4954_section_4() {
     assert_eq!(decoded("dGVzdAB0ZXN0ADEyMzQ="), b"test\0test\x001234");
     assert_eq!(decoded("PDQxOTI5NDIzNDEuMTI4Mjg0NzJAc291cmNlZm91ci5hbmRyZXcuY211LmVkdT4=")[..4], *b"<419");
-    let line = Outgoing::new("AUTH PLAIN ").initial(b"test\0test\x001234");
+    let line = Outgoing::new("AUTH PLAIN").initial(Some(b"test\0test\x001234"));
     assert_eq!(line.as_bytes(), b"AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=\r\n");
 }
 
@@ -62,7 +62,7 @@ fn a_lone_star_cancels() {
 #[test]
 fn an_empty_challenge_is_what_comes_before_it() {
     assert_eq!(Outgoing::new("334 ").base64(b"").as_bytes(), b"334 \r\n");
-    assert_eq!(Outgoing::new("AUTH PLAIN ").initial(b"").as_bytes(), b"AUTH PLAIN =\r\n");
+    assert_eq!(Outgoing::new("AUTH PLAIN").initial(Some(b"")).as_bytes(), b"AUTH PLAIN =\r\n");
     assert_eq!(Outgoing::new("").base64(b"").as_bytes(), b"\r\n");
 }
 
@@ -142,8 +142,8 @@ proptest! {
             let mut incoming = Incoming::new(0);
             prop_assert_eq!(incoming.take(sent.as_bytes()), sent.as_bytes().len());
             prop_assert_eq!(decode_response(incoming.line().unwrap()).unwrap().to_vec(), message.clone());
-            let initial = Outgoing::new("").initial(&message);
-            let text = initial.as_bytes().strip_suffix(b"\r\n").unwrap();
+            let initial = Outgoing::new("").initial(Some(&message));
+            let text = initial.as_bytes().strip_prefix(b" ").unwrap().strip_suffix(b"\r\n").unwrap();
             prop_assert_eq!(decode_initial(Some(text)).unwrap().map(|it| it.to_vec()), Some(message));
         }
     }
