@@ -52,9 +52,9 @@ pub(crate) struct Keys {
     pub(crate) server_key: Digest,
 }
 
-/// What salts are made of for users who are not there, a key for each hash function. They come from a secret that stays what it is
-/// for as long as the users do, on every machine that serves them: it alone knows that the salt is none.
-pub(crate) struct DecoySalts([Keyed<Sha256>; Hash::ALL.len()]);
+/// What salts are made of for users who are not there, from a secret that stays what it is for as long as the users do, on every
+/// machine that serves them: it alone knows that the salt is none.
+pub(crate) struct DecoySalts(Keyed<Sha256>);
 
 impl Hash {
     const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
@@ -214,13 +214,13 @@ impl Scram {
 
 impl DecoySalts {
     pub(crate) fn new(secret: &[u8]) -> Self {
-        let key = |hash: Hash| Hash::Sha256.hmac(secret, &[b"scram fake salt v1", hash.name().as_bytes()].join(&0));
-        Self(Hash::ALL.map(|hash| Keyed::new(&key(hash))))
+        Self(Keyed::new(secret))
     }
 
     /// The salt of the user whose name was looked for, in parts: the same whenever somebody asks.
     pub(crate) fn salt(&self, hash: Hash, name: &[&[u8]]) -> [u8; SALT] {
-        let mac = self.0[hash as usize].clone().mac(name.iter().copied());
+        let start = [b"scram fake salt v1\0", hash.name().as_bytes(), b"\0"];
+        let mac = self.0.clone().mac(start.into_iter().chain(name.iter().copied()));
         *mac.first_chunk().expect("SHA-256 yields 32 octets")
     }
 }
@@ -326,6 +326,15 @@ mod tests {
         let old = Scram { hash: Hash::Sha1, iterations: 10, salt: (*b"salt").into(), keys };
         let read = Scram::from_text(str::from_utf8(old.to_text().expose()).unwrap()).unwrap();
         assert!(read.check(ROMAN_NINE) && !read.check(IX));
+    }
+
+    /// HMAC-SHA-256 over `scram fake salt v1`, the mechanism and the user, with a NUL between: every machine of a site makes the same.
+    #[test]
+    fn the_salts_of_decoys_are_those_that_other_machines_make() {
+        let secret: [u8; 32] = std::array::from_fn(|at| at.try_into().unwrap());
+        for (user, salt) in [("nobody", "zJXoiJTa3iISe761UTHCCw=="), ("Nobody", "LZckws38N5/tqslimtWp0A==")] {
+            assert_eq!(BASE64.encode(DecoySalts::new(&secret).salt(Hash::Sha256, &[user.as_bytes()])), salt);
+        }
     }
 
     #[test]
