@@ -285,8 +285,12 @@ impl Terminal {
     fn start(site: &Site, words: &str) -> Self {
         let pty = openpty(None, None).unwrap();
         let line = File::from(pty.slave);
-        let mut command = Command::new("setsid");
-        command.args(["--ctty", "--wait", SASLPASSWD2]).args(words.split_whitespace()).current_dir(site.scratch.path());
+        // Signals that whoever runs the tests ignores, as under nohup, would not reach the program.
+        let mut command = Command::new("env");
+        command
+            .args(["--default-signal", "setsid", "--ctty", "--wait", SASLPASSWD2])
+            .args(words.split_whitespace())
+            .current_dir(site.scratch.path());
         let side = || Stdio::from(line.try_clone().unwrap());
         let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
         Self { screen: File::from(pty.master), line, child }
