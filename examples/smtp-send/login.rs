@@ -12,17 +12,20 @@ use sasl_core::{
     client::{Choice, Client},
     client_step::Established,
     credentials::Credentials,
+    failure::Reason,
     host::Host,
+    line::Outgoing,
     mechanism::Mechanism,
     name::MechanismName,
 };
 use sasl_io::{
     client::{Error, Exchange},
+    profile::{Heard, Profile},
     smtp::Smtp,
     tokio::authenticate,
 };
 use smtp::{exit::Failure, report};
-use std::time::Duration;
+use std::{cell::Cell, path::Path, time::Duration};
 use tokio::time::timeout;
 
 /// Who we are, to one server.
@@ -36,7 +39,7 @@ pub(crate) struct Account {
 impl Account {
     /// What the settings and the file say; `None` where that is nothing.
     pub(crate) fn of(settings: &Settings, address: &str) -> Result<Option<Self>, Failure> {
-        let find = |file| accounts::find(file, &settings.server_name, address);
+        let find = |file| find_info(file, &settings.server_name, address);
         let info = settings.auth_info.as_deref().map(find).transpose()?.flatten();
         let credentials = match (&info, &settings.client) {
             (Some(info), Some(_)) => info.credentials().or_external(),
@@ -90,10 +93,10 @@ impl Account {
         choice: Choice<'_>,
         stream: &mut S,
     ) -> Result<Result<Established, String>, Failure> {
-        report::line(format_args!("logging in by {}", choice.name()));
+        let exchange = Exchange::new(choice, Reported::default());
         let exchange = match self.fallback {
-            Fallback::Never => Exchange::new(choice, Smtp),
-            Fallback::ToWeaker => Exchange::new(choice, Smtp).falling_back(),
+            Fallback::Never => exchange,
+            Fallback::ToWeaker => exchange.falling_back(),
         };
         match timeout(self.timeout, authenticate(exchange, stream)).await {
             Ok(Ok(established)) => Ok(Ok(established)),
@@ -104,9 +107,59 @@ impl Account {
     }
 }
 
+/// What the file says about a server. That it says nothing is worth a line: nobody will be logged in.
+fn find_info(file: &Path, host: &str, address: &str) -> Result<Option<AuthInfo>, Failure> {
+    let info = accounts::find(file, host, address).map_err(|error| Failure::of("--auth-info", error))?;
+    if info.is_none() {
+        let file = file.display();
+        report::line(format_args!("--auth-info {file}: no line for {host}, for {address} or for all"));
+    }
+    Ok(info)
+}
+
 /// Those that the account allows, in our order.
 fn mechanisms(info: Option<&AuthInfo>) -> Vec<&'static Mechanism> {
     let Some(allowed) = info.and_then(AuthInfo::mechanisms) else { return catalogue::ALL.to_vec() };
     let allowed: Vec<_> = allowed.filter_map(MechanismName::parse).collect();
     catalogue::ALL.iter().copied().filter(|mechanism| allowed.contains(&mechanism.name)).collect()
+}
+
+/// SMTP, with a line of report for each mechanism that is tried.
+#[derive(Default)]
+struct Reported {
+    smtp: Smtp,
+    last: Cell<Option<MechanismName>>,
+}
+
+impl Profile for Reported {
+    fn challenge(&self, message: &[u8]) -> Outgoing {
+        self.smtp.challenge(message)
+    }
+
+    fn success(&self, data: Option<&[u8]>) -> Outgoing {
+        self.smtp.success(data)
+    }
+
+    fn failure(&self, reason: Reason) -> Outgoing {
+        self.smtp.failure(reason)
+    }
+
+    fn longest_command(&self) -> usize {
+        self.smtp.longest_command()
+    }
+
+    fn command(&self, mechanism: MechanismName, initial: Option<&[u8]>) -> Outgoing {
+        if self.last.replace(Some(mechanism)) != Some(mechanism) {
+            report::line(format_args!("logging in by {mechanism}"));
+        }
+        self.smtp.command(mechanism, initial)
+    }
+
+    fn hear<'l>(&self, line: &'l [u8]) -> Option<Heard<'l>> {
+        self.smtp.hear(line)
+    }
+
+    fn again(&mut self) {
+        self.smtp.again();
+    }
 }

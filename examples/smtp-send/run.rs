@@ -19,7 +19,7 @@ const MAX_MESSAGE: u64 = 64 * 1024 * 1024;
 
 /// Runs the program.
 pub(crate) fn main() -> Result<(), Failure> {
-    let settings = decide(&cli::command().get_matches())?;
+    let settings = decide(&cli::command().get_matches()).map_err(Failure::of_the_command_line)?;
     let text = read_message()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::of("runtime", error))?;

@@ -82,7 +82,7 @@ pub(crate) fn decide(typed: &ArgMatches) -> Result<Settings, Failure> {
 
 fn address(text: &str) -> Result<(String, u16), Failure> {
     let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) = parts.ok_or_else(|| Failure::of(text, "not HOST:PORT"))?;
+    let (host, port) = parts.ok_or_else(|| Failure::of(text, "that is not HOST:PORT"))?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     word("HOST", bare).map(|host| (host, port))
 }

@@ -5,7 +5,7 @@ use sasl_core::channel::Channel;
 use smtp::{
     channel,
     exit::Failure,
-    pem::{Identity, read_authorities},
+    pem::{Identity, Named, read_authorities},
     wire::within,
 };
 use std::sync::Arc;
@@ -21,7 +21,10 @@ pub(crate) async fn connect(
     socket: TcpStream,
     settings: &Settings,
 ) -> Result<(TlsStream<TcpStream>, Channel), Failure> {
-    let client = settings.client.as_ref().map(|(chain, key)| Identity::read(chain, key)).transpose()?;
+    let client = settings.client.as_ref().map(|(chain, key)| {
+        Identity::read(Named { flag: "--client-cert", file: chain }, Named { flag: "--client-key", file: key })
+    });
+    let client = client.transpose()?;
     let subject = client.as_ref().and_then(|client| client.chain.first()).and_then(channel::subject);
     let name =
         ServerName::try_from(settings.server_name.clone()).map_err(|error| Failure::of("--server-name", error))?;
@@ -36,7 +39,7 @@ fn config(settings: &Settings, client: Option<Identity>) -> Result<ClientConfig,
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::of("TLS", error))?
-        .with_root_certificates(read_authorities(&settings.authorities)?);
+        .with_root_certificates(read_authorities(Named { flag: "--ca", file: &settings.authorities })?);
     let mut config = match client {
         Some(Identity { chain, key }) => {
             builder.with_client_auth_cert(chain, key).map_err(|error| Failure::of("--client-cert", error))?

@@ -7,7 +7,7 @@ use rcgen::{
 };
 use smtp::{
     exit::Failure,
-    pem::{self, Identity},
+    pem::{self, Identity, Named},
 };
 use std::{
     fs::{DirBuilder, OpenOptions, remove_file},
@@ -30,17 +30,24 @@ pub(crate) struct Credentials {
 pub(crate) fn obtain(certificates: &Certificates, hostname: &str) -> Result<Credentials, Failure> {
     match certificates {
         Certificates::Given { certificate, key, client_ca } => Ok(Credentials {
-            server: Identity::read(certificate, key)?,
-            client_ca: client_ca.as_deref().map(pem::read_authorities).transpose()?,
+            server: Identity::read(named("--cert", certificate), named("--key", key))?,
+            client_ca: client_ca
+                .as_deref()
+                .map(|file| pem::read_authorities(named("--client-ca", file)))
+                .transpose()?,
         }),
         Certificates::Made { write_to } => {
             let made = Made::new(hostname).map_err(|error| Failure::of("test certificates", error))?;
             if let Some(directory) = write_to {
-                made.write(directory).map_err(|error| Failure::of(directory.display(), error))?;
+                made.write(directory).map_err(|error| Failure::of(named("--write-certs", directory), error))?;
             }
             made.credentials().map_err(|error| Failure::of("test certificates", error))
         }
     }
+}
+
+fn named<'a>(flag: &'a str, file: &'a Path) -> Named<'a> {
+    Named { flag, file }
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -54,13 +61,13 @@ struct Made {
 
 impl Made {
     fn new(hostname: &str) -> Result<Self, rcgen::Error> {
-        let mut authority = named("smtp-submission test authority", &[])?;
+        let mut authority = certificate("smtp-submission test authority", &[])?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-        let server = named(hostname, &[hostname, "localhost", "127.0.0.1", "::1"])?;
+        let server = certificate(hostname, &[hostname, "localhost", "127.0.0.1", "::1"])?;
         let server = certify(server, ExtendedKeyUsagePurpose::ServerAuth, &authority)?;
-        let client = certify(named("client", &[])?, ExtendedKeyUsagePurpose::ClientAuth, &authority)?;
+        let client = certify(certificate("client", &[])?, ExtendedKeyUsagePurpose::ClientAuth, &authority)?;
         Ok(Self { authority, server, client })
     }
 
@@ -84,7 +91,7 @@ impl Made {
     }
 }
 
-fn named(name: &str, addresses: &[&str]) -> Result<CertificateParams, rcgen::Error> {
+fn certificate(name: &str, addresses: &[&str]) -> Result<CertificateParams, rcgen::Error> {
     let addresses: Vec<String> = addresses.iter().map(|address| (*address).into()).collect();
     let mut certificate = CertificateParams::new(addresses)?;
     certificate.distinguished_name = DistinguishedName::new();

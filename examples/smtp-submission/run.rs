@@ -22,7 +22,7 @@ use tokio::{
 
 /// Runs the program.
 pub(crate) fn main() -> Result<(), Failure> {
-    let settings = decide(&cli::command().get_matches())?;
+    let settings = decide(&cli::command().get_matches()).map_err(Failure::of_the_command_line)?;
     keep_memory_private();
     let runtime = Runtime::new().map_err(|error| Failure::of("threads", error))?;
     runtime.block_on(serve(&settings))

@@ -1,7 +1,7 @@
 //! What the flags mean.
 
 use clap::ArgMatches;
-use sasl_core::{auth_options::AuthOptions, identity::Realm};
+use sasl_core::{auth_options::AuthOptions, catalogue, identity::Realm};
 use sasldb::{location::Location, users::realm_of_this_host};
 use smtp::exit::Failure;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -55,7 +55,7 @@ pub(crate) fn decide(typed: &ArgMatches) -> Result<Settings, Failure> {
         timeout: Duration::from_secs(*value(typed, "timeout")),
         database: typed.get_one::<String>("database").map(Location::parse).unwrap_or_default(),
         realm: realm(typed, &hostname)?,
-        mechanisms: mechanisms(value::<String>(typed, "mechanisms")),
+        mechanisms: mechanisms(value::<String>(typed, "mechanisms"))?,
         options: value::<String>(typed, "options").parse().map_err(|error| Failure::of("--options", error))?,
         max_ssf: *value(typed, "max-ssf"),
         take_from: if typed.get_flag("require-auth") { TakeFrom::Authenticated } else { TakeFrom::Anybody },
@@ -86,9 +86,16 @@ fn realm(typed: &ArgMatches, hostname: &str) -> Result<Realm, Failure> {
     Realm::parse(name).map_err(|failure| Failure::of("--realm", failure.cause()))
 }
 
-fn mechanisms(list: &str) -> Option<Vec<String>> {
-    let names = || list.split([' ', ',']).filter(|name| !name.is_empty());
-    (!names().eq(["all"])).then(|| names().map(Into::into).collect())
+fn mechanisms(list: &str) -> Result<Option<Vec<String>>, Failure> {
+    let names: Vec<_> = list.split([' ', ',']).filter(|name| !name.is_empty()).collect();
+    if names == ["all"] {
+        return Ok(None);
+    }
+    let known = |name: &str| catalogue::STANDARD.iter().any(|known| known.name.as_str().eq_ignore_ascii_case(name));
+    match names.iter().find(|name| !known(name)) {
+        Some(unknown) => Err(Failure::of("--mechanisms", format_args!("there is no {unknown} here"))),
+        None => Ok(Some(names.into_iter().map(Into::into).collect())),
+    }
 }
 
 fn certificates(typed: &ArgMatches) -> Certificates {
@@ -155,6 +162,7 @@ mod tests {
             ("--client-ca c", "--cert"),
             ("--write-certs d --cert c --key k", "--write-certs"),
             ("--options u", "--options: unknown"),
+            ("--mechanisms PLAIN,SCRAM-SHA256", "--mechanisms: there is no SCRAM-SHA256 here"),
             ("--listen 2587", "--listen"),
             ("--timeout 0", "--timeout"),
             ("--max-size 0", "--max-size"),
