@@ -77,6 +77,12 @@ impl Conf {
         self.line(key).map(|line| line.value.expose())
     }
 
+    /// Of several names for one key, the one that counts: that of the last line.
+    #[must_use]
+    pub fn last_of<'k, const N: usize>(&self, names: [&'k str; N]) -> Option<&'k str> {
+        self.lines.iter().rev().find_map(|line| names.into_iter().find(|name| line.key == *name))
+    }
+
     /// The value of `key` as text.
     ///
     /// # Errors
@@ -230,6 +236,9 @@ mod tests {
         is("key: first\nKEY: last\nother: x\n", "last");
         is("key:: value", ": value");
         assert_eq!(conf("").value("key"), None);
+        let both = conf("key: a\nalias: b\nother: c");
+        assert_eq!((both.last_of(["alias", "key"]), both.last_of(["key"])), (Some("alias"), Some("key")));
+        assert_eq!(both.last_of(["none"]), None);
     }
 
     #[test]

@@ -24,5 +24,6 @@ pub mod conf;
 pub mod deadline;
 pub mod form;
 pub mod imap;
+pub mod ldap;
 mod lines;
 pub mod tls;
