@@ -23,6 +23,9 @@ use zeroize::Zeroizing;
 /// So many entries are kept of what is found: two are one too many already.
 const MOST_ENTRIES: usize = 2;
 
+/// So many messages are read as the answer to one question.
+const MOST_MESSAGES: usize = 256;
+
 /// The most of a server's words that is kept, in bytes.
 const MOST_TEXT: usize = 256;
 
@@ -138,7 +141,7 @@ impl Connection {
         self.stream.write_all(message).await?;
         self.stream.flush().await?;
         let mut answered = Answered::default();
-        loop {
+        for _ in 0..MOST_MESSAGES {
             let length = self.fill().await?;
             let is_whole = answered.take(&self.buffer[..length], self.last)?;
             self.buffer.drain(..length);
@@ -146,6 +149,7 @@ impl Connection {
                 return Ok(answered);
             }
         }
+        Err(malformed())
     }
 
     /// Reads until there is a whole message; gives its length.

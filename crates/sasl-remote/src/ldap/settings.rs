@@ -132,7 +132,8 @@ impl Settings {
             timeout: timeout(conf)?,
             users: users(conf, &method)?,
             dereference: dereference(conf)?,
-            limits: (number(conf, "ldap_size_limit", 1)?, number(conf, "ldap_time_limit", 5)?),
+            // Two are one too many: nobody need send more.
+            limits: (if number(conf, "ldap_size_limit", 1)? == 1 { 1 } else { 2 }, number(conf, "ldap_time_limit", 5)?),
             searcher: searcher(conf, sasl.as_ref())?,
             method,
             sasl,
@@ -157,6 +158,10 @@ pub(crate) fn warnings(conf: &Conf) -> Result<Vec<ConfError>, ConfError> {
     warn("ldap_debug", conf.number("ldap_debug")?.is_some_and(|level| level > 0), "has no effect");
     warn("ldap_group_match_method", is_set("ldap_group_match_method") && !has_group, "has no effect without a group");
     conf.switch("ldap_restart")?;
+    if !servers(conf)?.iter().any(Server::needs_tls) {
+        let idle = KEYS.iter().filter(|key| key.starts_with("ldap_tls_") && is_set(key));
+        warnings.extend(idle.map(|key| conf.error(key, "has no effect without ldaps:// or ldap_start_tls: yes")));
+    }
     Ok(warnings)
 }
 
@@ -268,7 +273,9 @@ fn sasl(conf: &Conf) -> Result<Option<Sasl>, ConfError> {
     }
     match &mechanism {
         Some(name) if !Sasl::knows(name) => Err(conf.error(key, format!("must be one of: {}", Sasl::names()))),
-        Some(name) if !is_of_password(name) && conf.value("ldap_auth_method") != Some(b"custom") => {
+        Some(name)
+            if !is_of_password(name) && conf.value("ldap_auth_method").map(<[u8]>::trim_ascii) != Some(b"custom") =>
+        {
             Err(conf.error(key, "would let everybody in: it asks for no password of theirs"))
         }
         _ => Ok(Some(Sasl { mechanism, properties })),

@@ -25,10 +25,10 @@ use tokio::{
 
 const READER: &str = "ldap_bind_dn: cn=reader,dc=example,dc=org\nldap_bind_pw: readerpw\n";
 
-/// For which `secret` is right, unless the hash says that nobody knows.
+/// For which `secret` is right, unless the hash says that it cannot tell.
 fn crypt() -> Crypt {
     Rc::new(|password, hash| {
-        let knows = !hash.expose().is_empty();
+        let knows = hash.expose() != b"*unknown*";
         Box::pin(async move { knows.then(|| password.matches(b"secret")) })
     })
 }
@@ -95,6 +95,8 @@ async fn bind_finds_the_user_and_binds_with_the_whole_password() {
         )
         .await;
     }
+    let unlimited = over(&slapd, "ldap_filter: (objectClass=*)\nldap_size_limit: 0");
+    assert_eq!(answer(&unlimited, "plain", "secret").await.reason, "Duplicate entries found ((objectClass=*)).");
     let one = over(&slapd, "ldap_scope: one");
     assert_eq!(verdict(&one, "plain", "secret").await, Verdict::Unknown);
 }
@@ -165,6 +167,7 @@ async fn custom_compares_with_what_is_stored() {
         ("cleartext", "{CLEARTEXT}secret", Verdict::Refused),
         ("ssha", "{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0", Verdict::Refused),
         ("twice", "secret", Verdict::Refused),
+        ("crypt without helper", "secret", Verdict::Unavailable),
     ];
     for login in ["plain", "ssha", "ssha256", "argon2", "pbkdf2", "crypt", "several"] {
         logins.extend([(login, "secret", Verdict::Accepted), (login, "wrong", Verdict::Refused)]);
@@ -374,7 +377,9 @@ async fn impostor(reply: &'static [u8]) -> String {
 #[tokio::test]
 async fn a_server_that_speaks_no_ldap_is_unavailable() {
     let deep: &'static [u8] = Box::leak([0x30, 0x80].repeat(50_000).into_boxed_slice());
-    let replies: [&'static [u8]; 12] = [
+    // References without an end.
+    let endless: &'static [u8] = Box::leak(b"\x30\x09\x02\x01\x01\x73\x04\x04\x02l:".repeat(1000).into_boxed_slice());
+    let replies: [&'static [u8]; 13] = [
         b"\x30\x00",
         b"\x30\x03\x02\x01\x01",
         b"\x30\x05\x01\x01\x01\x61\x00",
@@ -390,6 +395,7 @@ async fn a_server_that_speaks_no_ldap_is_unavailable() {
         // Busy.
         b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x33\x04\x00\x04\x00",
         deep,
+        endless,
     ];
     for reply in replies {
         let uri = impostor(reply).await;
@@ -455,8 +461,9 @@ fn what_has_no_effect_is_said() {
         "ldap_version: 2",
         "ldap_referrals: yes",
         "ldap_debug: 1",
-        "ldap_tls_ciphers: HIGH",
-        "ldap_tls_check_peer: no",
+        "ldap_tls_ciphers: HIGH\nldap_start_tls: yes",
+        "ldap_tls_check_peer: no\nldap_start_tls: yes",
+        "ldap_tls_cacert_file: /etc/ssl/ca.pem",
         "ldap_group_match_method: filter",
         "ldap_host: x",
     ] {

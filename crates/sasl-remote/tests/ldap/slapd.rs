@@ -82,7 +82,7 @@ member: uid=ssha,ou=people,dc=example,dc=org
 ";
 
 /// People, with what is stored of their passwords.
-pub(crate) const PEOPLE: [(&str, &[&str]); 13] = [
+pub(crate) const PEOPLE: [(&str, &[&str]); 14] = [
     ("plain", &["secret"]),
     ("twice", &["secret"]),
     ("nobody", &[]),
@@ -97,6 +97,7 @@ pub(crate) const PEOPLE: [(&str, &[&str]); 13] = [
     ),
     ("pbkdf2", &["{PBKDF2-SHA256}10000$94yT79VyWL.gLGbFTb0gvA$jhLyGOZUef4ncKBa/jpuJ9miCWxhSG1mg2IbIYauNpE"]),
     ("crypt", &["{CRYPT}$6$abcdefgh$hash"]),
+    ("crypt without helper", &["{CRYPT}*unknown*"]),
     ("cleartext", &["{CLEARTEXT}secret"]),
     ("long", &[LONG]),
 ];
