@@ -27,10 +27,23 @@ use sasl::Sasl;
 use sasl_core::{credentials::Credentials, escape::Escaped, secret::Secret};
 use servers::Servers;
 use settings::{Group, Method, Place, Searcher, Settings};
-use std::{cell::RefCell, fmt, future::Future, pin::Pin, rc::Rc, sync::Arc, thread};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 use stored::{Hash, Stored};
 use template::{DnTemplate, Values};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{Instant, sleep_until, timeout},
+};
 
 /// Checks a password (the first) against a hash of crypt(3). `None` where that cannot be told.
 pub type Crypt = Rc<dyn Fn(Secret, Secret) -> Pin<Box<dyn Future<Output = Option<bool>>>>>;
@@ -47,8 +60,12 @@ pub struct Ldap {
     threads: Arc<Semaphore>,
     /// What was compared last: whoever is not found is compared with it, which costs as much.
     decoy: RefCell<Option<Secret>>,
+    /// How long the last user's bind took.
+    usual: Cell<Duration>,
     warnings: Vec<ConfError>,
 }
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl Ldap {
     /// Reads the keys that begin with `ldap_`. No server is asked yet. `crypt` is for the method `custom`.
@@ -61,8 +78,8 @@ impl Ldap {
         let pool = || Pool::new(Rc::clone(&servers), settings.tls.clone(), settings.timeout);
         let (searches, proofs) = (pool(), pool());
         let threads = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, usize::from)));
-        let (warnings, decoy) = (settings::warnings(conf)?, RefCell::default());
-        Ok(Self { settings, searches, proofs, crypt, threads, decoy, warnings })
+        let (warnings, decoy, usual) = (settings::warnings(conf)?, RefCell::default(), Cell::default());
+        Ok(Self { settings, searches, proofs, crypt, threads, decoy, usual, warnings })
     }
 
     /// What the file asks for that is not done, or that nobody knows.
@@ -90,13 +107,15 @@ impl Ldap {
     async fn bind(&self, attempt: &Attempt, values: &Values<'_>) -> Result<(), Answer> {
         let entry = match self.find(attempt, values, NO_ATTRIBUTE).await {
             Err(answer) if answer.verdict == Verdict::Unknown => {
-                // Whoever is not there takes as many messages as whoever is.
-                let _ = self.prove(&self.nobody(values), attempt).await;
+                self.prove_nobody(attempt, values).await;
                 return Err(answer);
             }
             found => found?,
         };
-        self.prove(&entry.dn, attempt).await?;
+        let begin = Instant::now();
+        let proved = self.prove(&entry.dn, attempt).await;
+        self.usual.set(begin.elapsed());
+        proved?;
         self.check_group(&Values { dn: &entry.dn, ..*values }).await
     }
 
@@ -218,6 +237,16 @@ impl Ldap {
         judge_bind(&answered, attempt)
     }
 
+    /// Whoever is not there takes as many messages as whoever is, and as much time: a server hashes for those alone who are.
+    async fn prove_nobody(&self, attempt: &Attempt, values: &Values<'_>) {
+        let end = Instant::now() + self.usual.get();
+        let _ = self.prove(&self.nobody(values), attempt).await;
+        // Timers are for milliseconds: below that, a wait would be longer than what it stands for.
+        if end.saturating_duration_since(Instant::now()) > MILLISECOND {
+            sleep_until(end - MILLISECOND / 2).await;
+        }
+    }
+
     /// A DN where nobody is.
     fn nobody(&self, values: &Values<'_>) -> Vec<u8> {
         let base = self.settings.users.base.expand(values).unwrap_or_default();
@@ -242,7 +271,7 @@ impl Ldap {
 
     async fn fits(&self, value: &[u8], attempt: &Attempt) -> Result<(), Answer> {
         let fits = match Stored::parse(value) {
-            Stored::Unusable(why) => return Err(Answer::refused(format!("the stored password is {why}"))),
+            Stored::Unusable(why) => return Err(Answer::refused(format!("stored password: {why}"))),
             Stored::Plain(plain) => Some(!value.is_empty() && plain.matches(attempt.password.expose())),
             Stored::Crypt(hash) => (self.crypt)(attempt.password.clone(), hash).await,
             Stored::Hash(hash) => self.hash(hash, attempt.password.clone()).await,

@@ -278,6 +278,24 @@ mod tests {
         }
     }
 
+    /// Every message of the tests above with any octet in the place of each, and every part of it.
+    #[test]
+    fn a_message_that_was_damaged_is_another_or_none() {
+        let entry =
+            &b"\x30\x1d\x02\x01\x03\x64\x18\x04\x04cn=a\x30\x10\x30\x0e\x04\x02pw\x31\x08\x04\x03one\x04\x01b"[..];
+        let challenge = &b"\x30\x0f\x02\x01\x02\x61\x0a\x0a\x01\x0e\x04\x00\x04\x00\x87\x01x"[..];
+        for message in [entry, challenge] {
+            for length in 0..message.len() {
+                assert_eq!(parse(&message[..length]), Err(Malformed));
+                let mut damaged = message.to_vec();
+                for octet in 0..=255 {
+                    damaged[length] = octet;
+                    let _ = parse(&damaged);
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_that_a_server_sends_makes_us_fall_over(message in any::<Vec<u8>>(), tag in any::<u8>()) {

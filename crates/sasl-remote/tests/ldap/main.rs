@@ -101,6 +101,30 @@ async fn bind_finds_the_user_and_binds_with_the_whole_password() {
     assert_eq!(verdict(&one, "plain", "secret").await, Verdict::Unknown);
 }
 
+/// By the median of those whose password is stored in a quick way and in a slow one.
+#[tokio::test]
+async fn an_unknown_user_takes_as_long_as_a_wrong_password() {
+    let slapd = Slapd::start();
+    for (more, login) in [("", "ssha"), ("", "argon2"), ("ldap_auth_method: custom\n", "argon2")] {
+        let (ldap, mut times) = (over(&slapd, &format!("{READER}{more}")), [Vec::new(), Vec::new()]);
+        for _ in 0..100 {
+            for (login, times) in [login, "nosuch"].iter().zip(&mut times) {
+                let begin = Instant::now();
+                assert_ne!(verdict(&ldap, login, "bad").await, Verdict::Accepted);
+                times.push(begin.elapsed().as_secs_f64());
+            }
+        }
+        let [wrong, unknown] = times.map(|mut times| {
+            times.sort_by(f64::total_cmp);
+            times[50]
+        });
+        assert!(
+            (0.7..1.4).contains(&(unknown / wrong)),
+            "{more}{login}: {unknown} s, and {wrong} s if there is such a user"
+        );
+    }
+}
+
 #[tokio::test]
 async fn reasons_are_for_the_log_and_hold_no_secret() {
     let slapd = Slapd::start();
