@@ -1,0 +1,47 @@
+//! The hash in shadow and the dates with it, as with `-a shadow`.
+
+use crate::{
+    aging::today,
+    decoy::EqualWork,
+    finding::Finding,
+    library::Missing,
+    name_service::{ShadowEntry, passwd_hash, shadow_entry},
+};
+use std::{ffi::CStr, path::Path};
+
+/// Checks against shadow.
+pub struct Shadow(EqualWork);
+
+/// What NIS gives in place of a hash to those who may not see it.
+const NO_PERMISSION: &CStr = c"*NP*";
+
+impl Shadow {
+    /// Loads what there is to load. `shadow` is only looked at for what a check costs most users.
+    ///
+    /// # Errors
+    /// Where libcrypt is missing.
+    pub fn load(shadow: &Path) -> Result<Self, Missing> {
+        EqualWork::like_most_in(shadow).map(Self)
+    }
+
+    /// Whether it is the user's password, and may still be used. Unknown, locked, expired and wrong take as long.
+    pub fn check(&mut self, login: &CStr, password: &CStr) -> Finding {
+        let entry = find(login);
+        let matches = self.0.matches(password, entry.as_ref().ok().map(|entry| entry.hash.as_c_str()));
+        match entry {
+            Err(finding) => finding,
+            Ok(entry) if entry.hash.as_c_str() == NO_PERMISSION => Finding::Unavailable,
+            Ok(_) if !matches => Finding::Wrong,
+            Ok(entry) => entry.aging.on(today()),
+        }
+    }
+}
+
+/// A user is in both. Both are asked whatever the first says, so that nobody sees from the time which it was.
+fn find(login: &CStr) -> Result<ShadowEntry, Finding> {
+    match (passwd_hash(login), shadow_entry(login)) {
+        (Ok(None), _) | (Ok(Some(_)), Ok(None)) => Err(Finding::Unknown),
+        (Ok(Some(_)), Ok(Some(entry))) => Ok(entry),
+        (Err(_), _) | (_, Err(_)) => Err(Finding::Unavailable),
+    }
+}
