@@ -74,11 +74,11 @@ impl Cache {
         })
     }
 
-    /// The MAC of a login in a realm with a password.
+    /// The MAC of whoever is told from others by these names, such as login and realm, with a password.
     #[must_use]
-    pub fn mac(&self, login: &[u8], realm: &[u8], password: &[u8]) -> Mac {
+    pub fn mac(&self, who: &[&[u8]], password: &[u8]) -> Mac {
         let mut hash = Blake2s256::new().chain_update(self.key.expose());
-        for part in [login, realm] {
+        for part in who {
             hash.update(u16::try_from(part.len()).expect("names have less than 64 KiB").to_ne_bytes());
             hash.update(part);
         }
@@ -94,8 +94,8 @@ impl Cache {
         entry.filter(|entry| entry.end > self.now && bool::from(entry.proof.ct_eq(&mac.proof())))
     }
 
-    /// Remembers that a password is right for the record with that stamp.
-    pub fn learn(&mut self, mac: Mac, stamp: Stamp) {
+    /// Remembers that a password is right, for the record with that stamp where there is one.
+    pub fn learn(&mut self, mac: Mac, stamp: Option<Stamp>) {
         if self.young.len() >= self.largest {
             // The room of the one that is forgotten is used again; the first time it is made whole, and not piece by piece.
             std::mem::swap(&mut self.young, &mut self.old);
@@ -104,7 +104,8 @@ impl Cache {
         }
         let life = u32::try_from(self.life.as_secs()).unwrap_or(u32::MAX);
         let end = self.now.saturating_add(life);
-        self.young.insert(mac.place(), Entry { proof: mac.proof(), stamp: start(stamp), revision: None, end });
+        self.young
+            .insert(mac.place(), Entry { proof: mac.proof(), stamp: stamp.map_or([0; 8], start), revision: None, end });
     }
 
     /// Looks at the clock, which is one that nobody can set. Call it once a second.
@@ -187,7 +188,7 @@ mod tests {
     }
 
     fn knows(cache: &mut Cache, login: &str, realm: &str, password: &str, stamp: Stamp) -> bool {
-        let mac = cache.mac(login.as_bytes(), realm.as_bytes(), password.as_bytes());
+        let mac = cache.mac(&[login.as_bytes(), realm.as_bytes()], password.as_bytes());
         cache.find(mac).is_some_and(|entry| entry.holds(Some(stamp), None))
     }
 
@@ -195,7 +196,7 @@ mod tests {
     fn only_what_was_learnt_is_known() {
         let mut cache = cache(4096, 60);
         let (one, other) = (stamp(), stamp());
-        cache.learn(cache.mac(b"tim", b"r", b"pencil"), one);
+        cache.learn(cache.mac(&[b"tim", b"r"], b"pencil"), Some(one));
         assert!(knows(&mut cache, "tim", "r", "pencil", one));
         assert!(!knows(&mut cache, "tim", "r", "pencil", other));
         for (login, realm, password) in [
@@ -213,8 +214,8 @@ mod tests {
     fn an_entry_is_good_for_one_revision_and_then_for_one_stamp() {
         let mut cache = cache(4096, 60);
         let (one, other) = (stamp(), stamp());
-        let mac = cache.mac(b"tim", b"r", b"pencil");
-        cache.learn(mac, one);
+        let mac = cache.mac(&[b"tim", b"r"], b"pencil");
+        cache.learn(mac, Some(one));
         let [first, second] = [Some(Revision::FIRST), Some(Revision::FIRST.next())];
         let entry = cache.find(mac).unwrap();
         assert!(!entry.is_of(first) && !entry.is_of(None));
@@ -227,7 +228,7 @@ mod tests {
     fn nothing_is_known_for_ever() {
         let mut cache = cache(4096, 0);
         let one = stamp();
-        cache.learn(cache.mac(b"tim", b"r", b"pencil"), one);
+        cache.learn(cache.mac(&[b"tim", b"r"], b"pencil"), Some(one));
         assert!(!knows(&mut cache, "tim", "r", "pencil", one));
     }
 
@@ -237,7 +238,7 @@ mod tests {
         let users: Vec<String> = (0..1000).map(|number| format!("user{number}")).collect();
         let one = stamp();
         for user in &users {
-            cache.learn(cache.mac(user.as_bytes(), b"r", b"pencil"), one);
+            cache.learn(cache.mac(&[user.as_bytes(), b"r"], b"pencil"), Some(one));
             // Free ones included, that is at most eight sevenths of what fits.
             assert!(cache.young.capacity() + cache.old.capacity() <= 100 * 7 / 8);
         }
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn two_caches_keep_different_macs_of_one_password() {
-        let macs = [0; 2].map(|_| cache(4096, 60).mac(b"tim", b"r", b"pencil"));
+        let macs = [0; 2].map(|_| cache(4096, 60).mac(&[b"tim", b"r"], b"pencil"));
         assert_ne!(macs[0].0, macs[1].0);
     }
 }

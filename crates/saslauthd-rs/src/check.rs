@@ -1,69 +1,29 @@
 //! Whether a password is the user's.
 
 use crate::{
+    backends::{Backend, sasldb::Sasldb},
     cache::{Cache, Mac},
-    database::Database,
     log::Level,
-    pool::Pool,
+    peer::Client,
 };
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use sasl_core::{secret::Secret, verifier::Verifiers};
+use sasl_remote::attempt::{Answer, Attempt, Verdict};
 use sasl_wire::saslauthd::Request;
-use sasldb::{
-    name::Name,
-    record::{Stamp, Status},
-};
-use std::{borrow::Cow, os::unix::net::UnixStream, sync::Arc};
-use tokio::sync::oneshot;
+use std::{borrow::Cow, cell::RefCell};
+
+const CACHED: &str = "password, cached";
 
 /// What a check ends in, for the client by the verdict alone and for the log with the rest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "made in several places")]
 pub struct Outcome {
     /// Whether the client hears `OK`.
     pub accepted: bool,
+    /// By which back end.
+    pub mechanism: &'static str,
     /// Why, in the words of the log.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// How the log should take it: an error is ours, not the client's.
     pub level: Level,
-}
-
-/// Known now, or once the password has been hashed.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
-pub enum Check {
-    /// Known now.
-    Done(Outcome),
-    /// To be awaited; then [`Checker::finish`] has the outcome.
-    Pending(Pending),
-}
-
-/// A check that a thread of the pool is at.
-#[derive(Debug)]
-pub struct Pending {
-    answer: oneshot::Receiver<bool>,
-    /// Nobody, where the answer cannot be yes.
-    user: Option<User>,
-    failure: &'static str,
-}
-
-/// Whom a check is about, and what is to be remembered.
-#[derive(Debug)]
-struct User {
-    login: Vec<u8>,
-    realm: Vec<u8>,
-    password: Secret,
-    stamp: Stamp,
-    mac: Option<Mac>,
-    attempt: Attempt,
-}
-
-/// How often a password is hashed for one request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Attempt {
-    First,
-    /// The record was written anew meanwhile.
-    Second,
 }
 
 /// Whether a request's login is combined with its realm: `-r`.
@@ -76,145 +36,119 @@ pub enum Combine {
     LoginAndRealm,
 }
 
-/// Checks passwords against the database.
-#[derive(Debug)]
-pub struct Checker {
-    /// The users.
-    pub database: Database,
-    cache: Option<Cache>,
-    pool: Pool,
-    combine: Combine,
-    /// Where requests without a realm are looked up.
-    pub realm: Vec<u8>,
+/// Which passwords are remembered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Remember {
+    /// Those in a store of ours: a change there counts at once.
+    OurOwn,
+    /// Those of others too, who do not tell when one is changed: `-c`.
+    All,
 }
 
-impl Outcome {
-    const ACCEPTED: Self = Self { accepted: true, reason: "password", level: Level::Info };
-    const CACHED: Self = Self { accepted: true, reason: "password, cached", level: Level::Info };
-
-    /// The client's fault.
-    #[must_use]
-    pub const fn refused(reason: &'static str) -> Self {
-        Self { accepted: false, reason, level: Level::Info }
-    }
-
-    /// Our fault.
-    #[must_use]
-    pub const fn deferred(reason: &'static str) -> Self {
-        Self { accepted: false, reason, level: Level::Error }
-    }
+/// Checks passwords, by one back end or by several.
+#[derive(Debug)]
+pub struct Checker {
+    backends: Vec<Backend>,
+    cache: Option<RefCell<Cache>>,
+    remember: Remember,
+    combine: Combine,
 }
 
 impl Checker {
-    /// Checks against `database`; remembers in `cache`, if there is one; hashes in `pool`.
+    /// Asks `backends` in their order: the first that knows a user decides.
     #[must_use]
-    pub fn new(database: Database, cache: Option<Cache>, pool: Pool, combine: Combine, realm: Vec<u8>) -> Self {
-        Self { database, cache, pool, combine, realm }
+    pub fn new(backends: Vec<Backend>, cache: Option<Cache>, remember: Remember, combine: Combine) -> Self {
+        Self { backends, cache: cache.map(RefCell::new), remember, combine }
+    }
+
+    /// The login that a request is about.
+    #[must_use]
+    pub fn login<'a>(&self, request: &Request<'a>) -> Cow<'a, [u8]> {
+        match self.combine {
+            Combine::LoginAndRealm if !request.realm.is_empty() => [request.login, b"@", request.realm].concat().into(),
+            Combine::LoginAndRealm | Combine::No => request.login.into(),
+        }
     }
 
     /// What is known of a request without more than a look: above all, that its password was right a moment ago.
-    pub fn recall(&mut self, request: &Request<'_>) -> Option<Outcome> {
-        let login = login(request, self.combine);
-        let realm = realm(request, &self.realm);
-        let cache = self.cache.as_mut()?;
-        let entry = cache.find(cache.mac(&login, realm, request.password))?;
-        if !entry.is_of(self.database.revision()) {
-            let (stamp, revision) = self.database.stamp(Name::new(&login, realm).ok()?).ok()?;
-            if !entry.holds(stamp, revision) {
-                return None;
+    pub fn recall(&self, request: &Request<'_>) -> Option<Outcome> {
+        let mut cache = self.cache.as_ref()?.borrow_mut();
+        let sasldb = self.sasldb();
+        if sasldb.is_some_and(|sasldb| sasldb.recalls(&mut cache, request)) {
+            return Some(Outcome::new("sasldb", Answer::accepted(CACHED)));
+        }
+        if self.remember == Remember::OurOwn {
+            return None;
+        }
+        let mac = of_others(&cache, [request.login, request.service, request.realm], request.password);
+        cache.find(mac)?;
+        // Whoever has come into our store meanwhile is that one's to judge.
+        let ours = sasldb.is_some_and(|sasldb| sasldb.may_know(request));
+        (!ours).then(|| Outcome::new(self.other(), Answer::accepted(CACHED)))
+    }
+
+    /// Asks one back end after the other, until one knows the user.
+    pub async fn check(&self, attempt: &Attempt, client: &Client) -> Outcome {
+        let mut outcome = Outcome::new("none", Answer::unknown("unknown user"));
+        for backend in &self.backends {
+            let answer = backend.check(attempt, client, self.cache.as_ref()).await;
+            let decides = answer.verdict != Verdict::Unknown;
+            outcome = Outcome::new(backend.name(), answer);
+            if decides {
+                self.remember(backend, attempt, &outcome);
+                break;
             }
         }
-        Some(Outcome::CACHED)
-    }
-
-    /// Begins to check a request that nothing is known of. A check that takes time is one for `client`.
-    pub fn check(&mut self, request: &Request<'_>, client: &Arc<UnixStream>) -> Check {
-        self.try_check(request, client).unwrap_or_else(Check::Done)
-    }
-
-    fn try_check(&mut self, request: &Request<'_>, client: &Arc<UnixStream>) -> Result<Check, Outcome> {
-        let login = login(request, self.combine);
-        let realm = realm(request, &self.realm).to_vec();
-        self.begin((&login, &realm), request.password, client, Attempt::First)
-    }
-
-    fn begin(
-        &mut self,
-        (login, realm): (&[u8], &[u8]),
-        password: &[u8],
-        client: &Arc<UnixStream>,
-        attempt: Attempt,
-    ) -> Result<Check, Outcome> {
-        let name = Name::new(login, realm).map_err(|_| Outcome::refused("no possible name"))?;
-        let record = self.database.get(name).map_err(|_| Outcome::deferred("database unavailable"))?;
-        // Whoever is not there, or not enabled, is checked against nothing, which costs as much.
-        let (verifiers, stamp, failure) = match record {
-            Some(record) if record.status() == Status::Enabled => {
-                (record.verifiers().clone(), Some(record.stamp()), "wrong password")
-            }
-            Some(_) => (Verifiers::default(), None, "disabled user"),
-            None => (Verifiers::default(), None, "unknown user"),
-        };
-        let mac = self.cache.as_ref().map(|cache| cache.mac(login, realm, password));
-        let uid = getsockopt(&**client, PeerCredentials).map_or(u32::MAX, |peer| peer.uid());
-        let password = Secret::new(password);
-        let queued = self.pool.check(verifiers, password.clone(), Arc::clone(client), uid);
-        let answer = queued.map_err(|_| Outcome::deferred("too many checks"))?;
-        let [login, realm] = [login, realm].map(<[u8]>::to_vec);
-        let user = stamp.map(|stamp| User { login, realm, password, stamp, mac, attempt });
-        Ok(Check::Pending(Pending { answer, user, failure }))
+        outcome
     }
 
     /// What is to be done once a second.
-    pub fn tick(&mut self) {
-        self.database.refresh();
-        if let Some(cache) = &mut self.cache {
-            cache.tick();
+    pub fn tick(&self) {
+        if let Some(sasldb) = self.sasldb() {
+            sasldb.tick();
+        }
+        if let Some(cache) = &self.cache {
+            cache.borrow_mut().tick();
         }
     }
 
-    /// Remembers a password that was right, and gives the outcome. Where the record was written anew while the password
-    /// was hashed, that goes for the new one.
-    pub fn finish(&mut self, pending: &Pending, fits: Option<bool>, client: &Arc<UnixStream>) -> Check {
-        match (fits, &pending.user) {
-            (Some(true), Some(user)) => self.accept(user, client).unwrap_or_else(Check::Done),
-            (Some(_), _) => Check::Done(Outcome::refused(pending.failure)),
-            (None, _) => Check::Done(Outcome::deferred("check abandoned")),
-        }
+    /// The back end that is a store of ours, if one is.
+    #[must_use]
+    pub fn sasldb(&self) -> Option<&Sasldb> {
+        self.backends.iter().find_map(|backend| match backend {
+            Backend::Sasldb(sasldb) => Some(sasldb),
+            _ => None,
+        })
     }
 
-    fn accept(&mut self, user: &User, client: &Arc<UnixStream>) -> Result<Check, Outcome> {
-        let name = Name::new(&user.login, &user.realm).map_err(|_| Outcome::refused("no possible name"))?;
-        let (stamp, _) = self.database.stamp(name).map_err(|_| Outcome::deferred("database unavailable"))?;
-        if stamp != Some(user.stamp) {
-            return match user.attempt {
-                Attempt::First => {
-                    self.begin((&user.login, &user.realm), user.password.expose(), client, Attempt::Second)
-                }
-                Attempt::Second => Err(Outcome::refused("changed meanwhile")),
-            };
+    /// By whom, as far as that can be told, what others said was remembered.
+    fn other(&self) -> &'static str {
+        let mut others = self.backends.iter().map(Backend::name).filter(|name| *name != "sasldb");
+        others.next().filter(|_| others.next().is_none()).unwrap_or("cache")
+    }
+
+    /// A store of ours does so by itself.
+    fn remember(&self, backend: &Backend, attempt: &Attempt, outcome: &Outcome) {
+        let wanted = outcome.accepted && self.remember == Remember::All && !matches!(backend, Backend::Sasldb(_));
+        if let Some(cache) = self.cache.as_ref().filter(|_| wanted) {
+            let mut cache = cache.borrow_mut();
+            let mac = of_others(&cache, [&attempt.login, &attempt.service, &attempt.realm], attempt.password.expose());
+            cache.learn(mac, None);
         }
-        if let (Some(cache), Some(mac)) = (&mut self.cache, user.mac) {
-            cache.learn(mac, user.stamp);
-        }
-        Ok(Check::Done(Outcome::ACCEPTED))
     }
 }
 
-impl Pending {
-    /// Waits for the thread. `None` where there is no answer to come.
-    pub async fn answer(&mut self) -> Option<bool> {
-        (&mut self.answer).await.ok()
-    }
+/// Of what others checked, the service counts as well. In a store of ours nobody has an empty name.
+fn of_others(cache: &Cache, [login, service, realm]: [&[u8]; 3], password: &[u8]) -> Mac {
+    cache.mac(&[b"", login, service, realm], password)
 }
 
-fn realm<'a>(request: &Request<'a>, default_realm: &'a [u8]) -> &'a [u8] {
-    if request.realm.is_empty() { default_realm } else { request.realm }
-}
-
-fn login<'a>(request: &Request<'a>, combine: Combine) -> Cow<'a, [u8]> {
-    match combine {
-        Combine::LoginAndRealm if !request.realm.is_empty() => [request.login, b"@", request.realm].concat().into(),
-        Combine::LoginAndRealm | Combine::No => request.login.into(),
+impl Outcome {
+    /// What a back end's answer comes to.
+    #[must_use]
+    pub fn new(mechanism: &'static str, Answer { verdict, reason }: Answer) -> Self {
+        let level = if verdict == Verdict::Unavailable { Level::Error } else { Level::Info };
+        Self { accepted: verdict == Verdict::Accepted, mechanism, reason, level }
     }
 }

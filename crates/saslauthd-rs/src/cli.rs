@@ -19,21 +19,40 @@ pub fn command() -> Command {
 
 fn flags_of_the_original() -> [Arg; 14] {
     [
-        word("mechanism", 'a', "MECHANISM", "Check passwords by this mechanism: sasldb"),
-        switch("cache", 'c', "Remember right passwords; on unless --no-cache is given"),
+        word(
+            "mechanisms",
+            'a',
+            "MECHANISMS",
+            "Check passwords by this mechanism, or by several with commas between: the first that knows the user decides. -v \
+                lists them",
+        ),
+        switch(
+            "cache",
+            'c',
+            "Remember right passwords that others have checked, too; those of sasldb are remembered unless --no-cache is given",
+        ),
         switch("debug", 'd', "Stay in the foreground, and log to standard error as well as to syslog, debug lines too"),
         switch("foreground", 'f', "Stay in the foreground"),
         switch("usage", 'h', "Show this on standard error"),
         switch("no-lock", 'l', "Accepted, and of no effect: there is no accept lock"),
         value("directory", 'm', "DIRECTORY", "The run directory: socket mux and saslauthd.pid")
             .default_value("/var/run/saslauthd"),
-        value("threads", 'n', "COUNT", "How many passwords are hashed at once; 0 is one a core").default_value("0"),
         value(
-            "option",
+            "threads",
+            'n',
+            "COUNT",
+            "How many passwords are hashed at once, and how many helper processes work at once; 0 is one a core, and 5 for pam",
+        )
+        .default_value("0"),
+        word(
+            "options",
             'O',
             "OPTION",
-            "Option of the mechanism; for sasldb the database (default /etc/sasldb2), sled:DIRECTORY for sled",
-        ),
+            "Option of the mechanism. For sasldb the database (default /etc/sasldb2), sled:DIRECTORY for sled; for rimap the \
+                servers; for ldap and httpform the file (default /etc/saslauthd.conf). With several mechanisms MECHANISM=OPTION, \
+                for each of them",
+        )
+        .action(ArgAction::Append),
         switch("combine", 'r', "Look up login@realm where a request has a realm"),
         value("cache-size", 's', "KILOBYTES", "Bound of the cache's memory, which grows in powers of two")
             .default_value("8960"),
@@ -43,10 +62,15 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 6] {
+fn flags_of_ours() -> [Arg; 8] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
         long_value("deadline", "SECONDS", "How long a client may take to send its request").default_value("10"),
+        long_value("max-field", "BYTES", "How long a login, password, service or realm may be").default_value("256"),
+        Arg::new("check-config")
+            .long("check-config")
+            .action(ArgAction::SetTrue)
+            .help("Read the configuration, say what is wrong with it or what it comes to, and do not start"),
         long_value("socket-mode", "OCTAL", "Mode of the socket; the run directory's own mode protects it too")
             .default_value("0777"),
         long_value("socket-group", "GROUP", "Group of the socket"),
@@ -107,7 +131,7 @@ mod tests {
     #[test]
     fn what_administrators_type() {
         let debian = typed("saslauthd -a sasldb -c -m /var/run/saslauthd -n 5").unwrap();
-        assert_eq!(debian.get_one::<String>("mechanism").unwrap(), "sasldb");
+        assert_eq!(debian.get_one::<String>("mechanisms").unwrap(), "sasldb");
         assert!(debian.get_flag("cache") && !debian.get_flag("debug"));
         assert!(typed("saslauthd -dda sasldb operand").unwrap().get_flag("debug"));
         assert_eq!(typed("saslauthd -n 2 -m /a -n 3 -m /b").unwrap().get_one::<String>("threads").unwrap(), "3");

@@ -1,22 +1,20 @@
 //! The daemon from its first line to its last.
 
 use crate::{
-    cache::Cache,
-    check::Checker,
+    assembly::{checker, realm},
     cli::detached,
-    database::Database,
     detach::{launch, leave_session, report_ready},
     exit::{FAILED, Failure, RUNNING, print},
+    helper,
     listener::Listener,
     log::{Destination, Level, Log},
-    pool::{LONGEST_QUEUE, Pool},
     run_directory::RunDirectory,
-    session::Service,
+    session::{Limits, Service},
     settings::{Place, Settings, Task, decide},
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use sasldb::{private::keep_memory_private, users::realm_of_this_host};
-use std::{env, ffi::OsString, fmt::Display, io, process::ExitCode, rc::Rc, time::Duration};
+use sasldb::private::keep_memory_private;
+use std::{env, ffi::OsString, io, process::ExitCode, rc::Rc, time::Duration};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -51,15 +49,28 @@ pub fn main() -> ExitCode {
 }
 
 fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
+    if let [_, flag, kind] = words
+        && flag == "--helper"
+    {
+        return Ok(helper::main(&kind.to_string_lossy()));
+    }
     match decide(words.iter().cloned())? {
         Task::Say(text) => eprintln!("{text}"),
         Task::Print(text) => print(&text)?,
+        Task::CheckConfiguration(settings) => check_configuration(&settings)?,
         Task::Serve(settings) if settings.place == Place::Background => {
             return launch(detached(words.iter().cloned()).into_iter());
         }
         Task::Serve(settings) => serve(&settings)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says on standard error what is odd, and fails where a start would fail for the configuration.
+fn check_configuration(settings: &Settings) -> Result<(), Failure> {
+    let log = Rc::new(Log::new(Destination::Stderr, true));
+    checker(settings, &log)?;
+    print("saslauthd: the configuration is good\n")
 }
 
 /// Sets everything up, serves, and cleans up.
@@ -78,11 +89,12 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     let checker = checker(settings, &log)?;
     let most_open =
         usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(MOST_OPEN).clamp(1, MOST_OPEN);
-    let service = Service::new(checker, Rc::clone(&log), settings.deadline, most_open);
+    let limits = Limits { deadline: settings.deadline, most_open, longest_field: settings.longest_field };
+    let service = Service::new(checker, Rc::clone(&log), limits);
     let socket = directory.listen(settings.socket_mode, settings.socket_group)?;
     log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
     let served = LocalSet::new().block_on(&runtime, async {
-        let listener = Listener::new(socket)?;
+        let listener = Listener::new(socket, service.longest_request())?;
         if settings.place == Place::Detached {
             report_ready()?;
         }
@@ -100,22 +112,6 @@ fn as_the_original_ends(settings: &Settings, failure: Failure) -> Failure {
     }
 }
 
-fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
-    let failed = |what: &'static str| move |error: &dyn Display| Failure::new(format!("{what}: {error}"));
-    let cache = settings.cache.map(|(bytes, life)| Cache::new(bytes, life)).transpose();
-    let cache = cache.map_err(|failure| failed("cache")(&failure.cause()))?;
-    let pool = Pool::new(settings.threads).map_err(|error| failed("threads")(&error))?;
-    let database = Database::new(&settings.database, Rc::clone(log));
-    if let Some(trouble) = database.trouble().filter(|_| settings.log == Destination::Syslog) {
-        eprintln!("saslauthd: warning: {trouble}");
-    }
-    let cached = if cache.is_some() { "on" } else { "off" };
-    log.write(Level::Debug, format_args!("threads={} queue={LONGEST_QUEUE} cache={cached}", settings.threads));
-    // A host without a name has users without a realm.
-    let realm = realm().inspect_err(|error| log.write(Level::Warning, error)).unwrap_or_default();
-    Ok(Checker::new(database, cache, pool, settings.combine, realm))
-}
-
 /// Raises the number of files that may be open to what is allowed, and gives it.
 fn raise_open_files() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
@@ -123,11 +119,6 @@ fn raise_open_files() -> u64 {
         Ok(()) => hard,
         Err(_) => soft,
     }
-}
-
-/// Where requests without a realm are looked up.
-fn realm() -> Result<Vec<u8>, impl Display> {
-    realm_of_this_host().map(|realm| realm.as_bytes().to_vec())
 }
 
 /// One thread serves all: what takes long is elsewhere.

@@ -1,6 +1,6 @@
 //! Accepting connections.
 
-use crate::session::{LONGEST_REQUEST, Service};
+use crate::session::Service;
 use std::{future::poll_fn, io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -19,22 +19,22 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Listener {
     socket: AsyncFd<UnixListener>,
-    scratch: Zeroizing<[u8; LONGEST_REQUEST]>,
+    scratch: Zeroizing<Vec<u8>>,
 }
 
 impl Listener {
-    /// Takes a socket that listens.
+    /// Takes a socket that listens, for requests of at most `longest` bytes.
     ///
     /// # Errors
     /// Where the system refuses.
-    pub fn new(socket: UnixListener) -> io::Result<Self> {
+    pub fn new(socket: UnixListener, longest: usize) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         #[expect(
             deprecated,
             reason = "sound for a socket, whose descriptor stays the same; what replaces it is unsafe"
         )]
         let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
-        Ok(Self { socket, scratch: Zeroizing::new([0; LONGEST_REQUEST]) })
+        Ok(Self { socket, scratch: Zeroizing::new(vec![0; longest]) })
     }
 
     /// Serves whoever connects, for ever.
@@ -72,7 +72,7 @@ enum Accepted {
     NoRoom,
 }
 
-fn accept(socket: &UnixListener, service: &Rc<Service>, scratch: &mut [u8; LONGEST_REQUEST], most: usize) -> Accepted {
+fn accept(socket: &UnixListener, service: &Rc<Service>, scratch: &mut [u8], most: usize) -> Accepted {
     for _ in 0..most {
         match socket.accept() {
             Ok((stream, _)) => service.begin(stream, scratch),

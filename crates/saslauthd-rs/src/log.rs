@@ -51,7 +51,9 @@ pub enum Destination {
     Syslog,
     /// syslog and standard error: `-d`.
     SyslogAndStderr,
-    /// Standard error alone, which is journald's: `-f` under systemd.
+    /// Standard error alone.
+    Stderr,
+    /// The same, which is journald's: `-f` under systemd.
     Journal,
 }
 
@@ -103,7 +105,8 @@ impl Log {
     /// A log that is open.
     #[must_use]
     pub fn new(destination: Destination, verbose: bool) -> Self {
-        let syslog = (destination != Destination::Journal).then(|| Syslog::new(SYSLOG));
+        let to_syslog = matches!(destination, Destination::Syslog | Destination::SyslogAndStderr);
+        let syslog = to_syslog.then(|| Syslog::new(SYSLOG));
         let state = State { syslog, rates: [Rate::FULL, Rate::FULL] };
         Self { destination, verbose, state: RefCell::new(state) }
     }

@@ -5,14 +5,16 @@
 //! is registered anywhere, and no task is made: one read, one write, one close.
 
 use crate::{
-    check::{Check, Checker, Outcome, Pending},
+    check::{Checker, Outcome},
     log::{Class, Level, Log},
+    peer::{Client, Peer},
 };
-use nix::sys::socket::{MsgFlags, getsockopt, recv, send, sockopt::PeerCredentials};
-use sasl_core::escape::Escaped;
+use nix::sys::socket::{MsgFlags, recv, send};
+use sasl_core::{escape::Escaped, secret::Secret};
+use sasl_remote::attempt::{Answer, Attempt};
 use sasl_wire::{
     frame::Decoded,
-    saslauthd::{MAX_FIELD, Malformed, Reply, Request, decode_request, encode_reply},
+    saslauthd::{Malformed, Reply, Request, decode_request, encode_reply},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -30,15 +32,14 @@ use tokio::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-/// The longest request: five fields.
-pub const LONGEST_REQUEST: usize = 5 * (2 + MAX_FIELD);
+/// How much is read at once, in bytes.
+const CHUNK: usize = 2048;
 
 /// What all connections share.
 pub struct Service {
-    checker: RefCell<Checker>,
+    checker: Checker,
     log: Rc<Log>,
-    deadline: Duration,
-    most_open: usize,
+    limits: Limits,
     open: Cell<usize>,
     /// Connections whose request has not come yet, in the order in which they came.
     incomplete: RefCell<BTreeMap<u64, AbortHandle>>,
@@ -46,23 +47,26 @@ pub struct Service {
     done: Notify,
 }
 
-/// The parts of a request that go into the log.
-struct Subject {
-    login: Vec<u8>,
-    service: Vec<u8>,
-    realm: Vec<u8>,
-    client: Option<Vec<u8>>,
+/// What connections may do.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "what the flags say")]
+pub struct Limits {
+    /// How long a client may take to send its request.
+    pub deadline: Duration,
+    /// How many connections are held.
+    pub most_open: usize,
+    /// How long a field may be, in bytes.
+    pub longest_field: usize,
 }
 
 impl Service {
-    /// A service that waits `deadline` for a request, and holds at most `most_open` connections.
+    /// A service within those limits.
     #[must_use]
-    pub fn new(checker: Checker, log: Rc<Log>, deadline: Duration, most_open: usize) -> Rc<Self> {
+    pub fn new(checker: Checker, log: Rc<Log>, limits: Limits) -> Rc<Self> {
         Rc::new(Self {
-            checker: RefCell::new(checker),
+            checker,
             log,
-            deadline,
-            most_open,
+            limits,
             open: Cell::new(0),
             incomplete: RefCell::default(),
             next: Cell::new(0),
@@ -70,8 +74,14 @@ impl Service {
         })
     }
 
-    /// Takes a new connection. `scratch` is for its bytes, and is wiped.
-    pub fn begin(self: &Rc<Self>, stream: UnixStream, scratch: &mut [u8; LONGEST_REQUEST]) {
+    /// The longest request: five fields.
+    #[must_use]
+    pub fn longest_request(&self) -> usize {
+        5 * (2 + self.limits.longest_field)
+    }
+
+    /// Takes a new connection. `scratch` has room for the longest request, and is wiped.
+    pub fn begin(self: &Rc<Self>, stream: UnixStream, scratch: &mut [u8]) {
         match recv(stream.as_raw_fd(), scratch, MsgFlags::MSG_DONTWAIT).map_err(io::Error::from) {
             Ok(0) => {}
             Ok(length) => {
@@ -94,7 +104,7 @@ impl Service {
 
     /// What is to be done once a second.
     pub fn tick(&self) {
-        self.checker.borrow_mut().tick();
+        self.checker.tick();
         self.log.tick();
     }
 
@@ -102,12 +112,8 @@ impl Service {
     /// before, where it could not be read.
     pub fn reload(&self, realm: Result<Vec<u8>, impl fmt::Display>) {
         self.log.reopen();
-        let mut checker = self.checker.borrow_mut();
-        match realm {
-            Ok(realm) => checker.realm = realm,
-            Err(error) => self.log.write(Level::Warning, error),
-        }
-        match checker.database.reopen() {
+        let realm = realm.inspect_err(|error| self.log.write(Level::Warning, error)).ok();
+        match self.checker.sasldb().map_or(Ok(()), |sasldb| sasldb.reopen(realm)) {
             Ok(()) => self.log.write(Level::Info, "reopened log and database"),
             Err(error) => self.log.write(Level::Error, error),
         }
@@ -125,10 +131,10 @@ impl Service {
     }
 
     fn arrived(self: &Rc<Self>, stream: UnixStream, bytes: &[u8]) {
-        match decode_request(bytes, MAX_FIELD) {
+        match decode_request(bytes, self.limits.longest_field) {
             Ok(Decoded::Complete(request)) => self.decide(stream, &request),
             Ok(Decoded::Short(_)) => {
-                let mut buffer = Zeroizing::new(Vec::with_capacity(LONGEST_REQUEST));
+                let mut buffer = Zeroizing::new(Vec::with_capacity(self.longest_request()));
                 buffer.extend(bytes);
                 self.wait_for_request(stream, buffer);
             }
@@ -137,32 +143,23 @@ impl Service {
     }
 
     fn decide(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
-        if let Some(outcome) = self.checker.borrow_mut().recall(request) {
-            return self.answer(&stream, request, outcome);
+        let login = self.checker.login(request);
+        let request = &Request { login: &login, ..*request };
+        if let Some(outcome) = self.checker.recall(request) {
+            return self.answer(&stream, request, &outcome);
         }
         if !self.has_room() {
-            return self.answer(&stream, request, Outcome::deferred("too many connections"));
+            let outcome = Outcome::new("none", Answer::unavailable("too many connections"));
+            return self.answer(&stream, request, &outcome);
         }
-        let client = Arc::new(stream);
-        let check = self.checker.borrow_mut().check(request, &client);
-        match check {
-            Check::Done(outcome) => self.answer(&client, request, outcome),
-            Check::Pending(pending) => self.wait_for_check(client, pending, Subject::of(request)),
-        }
-    }
-
-    fn wait_for_check(self: &Rc<Self>, client: Arc<UnixStream>, mut pending: Pending, subject: Subject) {
-        let place = self.enter();
-        spawn_local(async move {
-            let outcome = loop {
-                let fits = pending.answer().await;
-                pending = match place.service.checker.borrow_mut().finish(&pending, fits, &client) {
-                    Check::Done(outcome) => break outcome,
-                    Check::Pending(again) => again,
-                };
-            };
-            place.service.answer(&client, &subject.request(), outcome);
-        });
+        let attempt = Attempt {
+            login: login.to_vec(),
+            password: Secret::new(request.password),
+            service: request.service.to_vec(),
+            realm: request.realm.to_vec(),
+        };
+        let client = Client { stream: Arc::new(stream), address: request.client.map(<[u8]>::to_vec) };
+        spawn_local(check(self.enter(), attempt, client));
     }
 
     fn wait_for_request(self: &Rc<Self>, stream: UnixStream, buffer: Zeroizing<Vec<u8>>) {
@@ -174,7 +171,7 @@ impl Service {
         let number = place.number;
         let task = spawn_local(async move {
             let service = Rc::clone(&place.service);
-            match timeout(service.deadline, read_request(stream, buffer)).await {
+            match timeout(service.limits.deadline, service.read_request(stream, buffer)).await {
                 Ok(Ok(Some((stream, buffer)))) => {
                     drop(place);
                     service.arrived(stream, &buffer);
@@ -192,7 +189,7 @@ impl Service {
 
     /// Whether another connection can be held, if need be in the place of one that is silent.
     fn has_room(&self) -> bool {
-        self.open.get() < self.most_open || self.shed()
+        self.open.get() < self.limits.most_open || self.shed()
     }
 
     fn refuse(&self, stream: &UnixStream, malformed: Malformed) {
@@ -201,7 +198,28 @@ impl Service {
         self.log.decision(Class::Refusal, Level::Error, || format!("malformed request: {malformed} {peer}"));
     }
 
-    fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: Outcome) {
+    /// Reads until a decoder has enough. `None` where the client stops before. What waits here is kept small: thousands
+    /// of silent clients may.
+    async fn read_request(
+        &self,
+        stream: UnixStream,
+        mut buffer: Zeroizing<Vec<u8>>,
+    ) -> io::Result<Option<(UnixStream, Zeroizing<Vec<u8>>)>> {
+        stream.set_nonblocking(true)?;
+        let stream = tokio::net::UnixStream::from_std(stream)?;
+        while matches!(decode_request(&buffer, self.limits.longest_field), Ok(Decoded::Short(_))) {
+            stream.readable().await?;
+            match read_some(&stream, &mut buffer, self.longest_request()) {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some((stream.into_std()?, buffer)))
+    }
+
+    fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: &Outcome) {
         reply(stream, if outcome.accepted { Reply::Ok } else { Reply::No(None) });
         let class = if outcome.accepted { Class::Success } else { Class::Refusal };
         self.log.decision(class, outcome.level, || Decision { request, outcome, peer: Peer(stream) });
@@ -228,31 +246,21 @@ impl Drop for Place {
     }
 }
 
-/// Reads until a decoder has enough. `None` where the client stops before. What waits here is kept small: thousands
-/// of silent clients may.
-async fn read_request(
-    stream: UnixStream,
-    mut buffer: Zeroizing<Vec<u8>>,
-) -> io::Result<Option<(UnixStream, Zeroizing<Vec<u8>>)>> {
-    stream.set_nonblocking(true)?;
-    let stream = tokio::net::UnixStream::from_std(stream)?;
-    while matches!(decode_request(&buffer, MAX_FIELD), Ok(Decoded::Short(_))) {
-        stream.readable().await?;
-        match read_some(&stream, &mut buffer) {
-            Ok(0) => return Ok(None),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Some((stream.into_std()?, buffer)))
+/// Checks an attempt, and answers it.
+async fn check(place: Place, attempt: Attempt, client: Client) {
+    let service = &place.service;
+    let outcome = service.checker.check(&attempt, &client).await;
+    let Attempt { login, service: name, realm, .. } = &attempt;
+    let request = Request { login, password: b"", service: name, realm, client: client.address.as_deref() };
+    service.answer(&client.stream, &request, &outcome);
 }
 
-/// Reads once. The buffer has its final capacity from the first octet on, so that no copy of a password stays behind.
-fn read_some(stream: &tokio::net::UnixStream, buffer: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
-    let mut chunk = Zeroizing::new([0; LONGEST_REQUEST]);
-    let room = LONGEST_REQUEST - buffer.len();
-    let length = stream.try_read(&mut chunk[..room])?;
+/// Reads once. The buffer has its final capacity from the first octet on, so that no copy of a password stays behind; and
+/// nothing is wanted before there is something to read.
+fn read_some(stream: &tokio::net::UnixStream, buffer: &mut Zeroizing<Vec<u8>>, longest: usize) -> io::Result<usize> {
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let room = longest - buffer.len();
+    let length = stream.try_read(&mut chunk[..room.min(CHUNK)])?;
     buffer.reserve_exact(room);
     buffer.extend(&chunk[..length]);
     Ok(length)
@@ -261,19 +269,6 @@ fn read_some(stream: &tokio::net::UnixStream, buffer: &mut Zeroizing<Vec<u8>>) -
 /// In one write. A client that is gone, or does not read, gets nothing.
 fn reply(stream: &UnixStream, reply: Reply<'_>) {
     let _ = send(stream.as_raw_fd(), &encode_reply(reply), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
-}
-
-impl Subject {
-    fn of(request: &Request<'_>) -> Self {
-        let Request { login, service, realm, client, .. } = request;
-        let [login, service, realm] = [login, service, realm].map(|field| field.to_vec());
-        Self { login, service, realm, client: client.map(<[u8]>::to_vec) }
-    }
-
-    fn request(&self) -> Request<'_> {
-        let Self { login, service, realm, client } = self;
-        Request { login, password: b"", service, realm, client: client.as_deref() }
-    }
 }
 
 /// A field as it is shown: escaped, and where that is longer than so many bytes cut, which is shown too. All fields of
@@ -294,7 +289,7 @@ impl fmt::Display for Shown<'_> {
 /// A line of the log. Its first words and fields are those of the original, for the filters that know them.
 struct Decision<'a> {
     request: &'a Request<'a>,
-    outcome: Outcome,
+    outcome: &'a Outcome,
     peer: Peer<'a>,
 }
 
@@ -303,21 +298,13 @@ impl fmt::Display for Decision<'_> {
         let Request { login, service, realm, client, .. } = self.request;
         let result = if self.outcome.accepted { "success" } else { "failure" };
         let (login, service, realm) = (Shown(login, 256), Shown(service, 64), Shown(realm, 256));
-        write!(f, "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech=sasldb]")?;
+        write!(
+            f,
+            "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech={}]",
+            self.outcome.mechanism
+        )?;
         write!(f, " [reason={}] {}", self.outcome.reason, self.peer)?;
         client.map_or(Ok(()), |client| write!(f, " [client={}]", Shown(client, 64)))
-    }
-}
-
-/// The process at the other end, asked for only where it is shown.
-struct Peer<'a>(&'a UnixStream);
-
-impl fmt::Display for Peer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match getsockopt(self.0, PeerCredentials) {
-            Ok(peer) => write!(f, "[pid={}] [uid={}]", peer.pid(), peer.uid()),
-            Err(_) => f.write_str("[pid=] [uid=]"),
-        }
     }
 }
 

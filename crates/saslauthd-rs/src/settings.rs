@@ -1,9 +1,14 @@
 //! What the flags mean.
 
-use crate::{check::Combine, cli, exit::Failure, log::Destination};
+use crate::{
+    check::{Combine, Remember},
+    cli,
+    exit::Failure,
+    log::Destination,
+    mechanisms::{self, MISSING, Mechanism, NAMES},
+};
 use clap::{ArgMatches, error::ErrorKind};
 use nix::unistd::{Gid, Group};
-use sasldb::location::Location;
 use std::{ffi::OsString, path::PathBuf, thread, time::Duration};
 
 /// What to do.
@@ -14,6 +19,8 @@ pub enum Task {
     Say(String),
     /// Say something on standard output, and be done.
     Print(String),
+    /// Say whether the configuration is good, and what it comes to.
+    CheckConfiguration(Box<Settings>),
     /// Serve.
     Serve(Box<Settings>),
 }
@@ -30,16 +37,22 @@ pub struct Settings {
     pub verbose: bool,
     /// The run directory.
     pub directory: PathBuf,
-    /// Where the database is.
-    pub database: Location,
+    /// What passwords are checked against, in this order; at least one.
+    pub mechanisms: Vec<Mechanism>,
     /// What `-r` says.
     pub combine: Combine,
     /// How many passwords are hashed at once.
     pub threads: usize,
+    /// How many processes for PAM may work at once.
+    pub pam_helpers: usize,
+    /// What `-c` says.
+    pub remember: Remember,
     /// Bytes and life of the cache; `None` for no cache.
     pub cache: Option<(usize, Duration)>,
     /// How long a client may take to send its request.
     pub deadline: Duration,
+    /// How long a field of a request may be, in bytes.
+    pub longest_field: usize,
     /// The socket's mode.
     pub socket_mode: u32,
     /// The socket's group, where not the process's own.
@@ -58,9 +71,8 @@ pub enum Place {
     Detached,
 }
 
-/// The mechanisms of the original, in its order. Those that do not work here yet are refused by name.
-const MECHANISMS: [&str; 7] = ["sasldb", "getpwent", "kerberos5", "pam", "rimap", "shadow", "ldap"];
-const WORKING: &str = "sasldb";
+/// As many processes for PAM as the original has.
+const PAM_HELPERS: usize = 5;
 
 /// Decides what a command line asks for.
 ///
@@ -80,8 +92,8 @@ pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure
     if typed.get_flag("version") {
         return Ok(Task::Say(version()));
     }
-    check_mechanism(&typed)?;
-    settings(&typed).map(Box::new).map(Task::Serve)
+    let settings = Box::new(settings(&typed)?);
+    Ok(if typed.get_flag("check-config") { Task::CheckConfiguration(settings) } else { Task::Serve(settings) })
 }
 
 /// What clap says first, without its own first word.
@@ -91,20 +103,12 @@ fn complaint(text: &str) -> String {
 }
 
 fn version() -> String {
-    let others = MECHANISMS.iter().filter(|name| **name != WORKING).copied().collect::<Vec<_>>().join(" ");
-    let version = env!("CARGO_PKG_VERSION");
-    format!("saslauthd {version}\nauthentication mechanisms: {WORKING}\nnot in this version: {others}\n")
+    let (version, names) = (env!("CARGO_PKG_VERSION"), NAMES.join(" "));
+    format!("saslauthd {version}\nauthentication mechanisms: {names}\nnot in this version: {MISSING}\n")
 }
 
-fn check_mechanism(typed: &ArgMatches) -> Result<(), Failure> {
-    let Some(name) = typed.get_one::<String>("mechanism") else {
-        return Err(Failure::new("no authentication mechanism specified; try -a sasldb, or -h for help"));
-    };
-    match MECHANISMS.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-        Some(&WORKING) => Ok(()),
-        Some(known) => Err(Failure::new(format!("failed to initialize mechanism {known}: not in this version"))),
-        None => Err(Failure::new(format!("unknown authentication mechanism: {name}"))),
-    }
+fn options(typed: &ArgMatches) -> impl Iterator<Item = &str> {
+    typed.get_many::<String>("options").into_iter().flatten().map(String::as_str)
 }
 
 fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
@@ -120,20 +124,17 @@ fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
         log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
         verbose: debug || typed.get_flag("verbose"),
         directory,
-        database: database(text("option"))?,
+        mechanisms: mechanisms::read(text("mechanisms"), options(typed))?,
         combine: if typed.get_flag("combine") { Combine::LoginAndRealm } else { Combine::No },
-        threads: threads(text("threads"))?,
+        threads: threads(text("threads"))?.unwrap_or_else(|| thread::available_parallelism().map_or(2, usize::from)),
+        pam_helpers: threads(text("threads"))?.unwrap_or(PAM_HELPERS),
+        remember: if typed.get_flag("cache") { Remember::All } else { Remember::OurOwn },
         cache: cache(typed)?,
         deadline: Duration::from_secs(positive(text("deadline"), "--deadline: must be a positive number of seconds")?),
+        longest_field: longest_field(text("max-field"))?,
         socket_mode: mode(text("socket-mode"))?,
         socket_group: text("socket-group").map(group).transpose()?,
     })
-}
-
-/// Found from where the program was started, not from the run directory that it goes to.
-fn database(path: Option<&str>) -> Result<Location, Failure> {
-    let location = path.filter(|path| !path.is_empty()).map(Location::parse).unwrap_or_default();
-    location.absolute().map_err(|error| Failure::new(format!("-O: {error}")))
 }
 
 impl Place {
@@ -149,12 +150,18 @@ impl Destination {
     }
 }
 
-fn threads(count: Option<&str>) -> Result<usize, Failure> {
+/// `None` for as many as fit.
+fn threads(count: Option<&str>) -> Result<Option<usize>, Failure> {
     match count.unwrap_or("0").parse() {
-        Ok(0) => Ok(thread::available_parallelism().map_or(2, usize::from)),
-        Ok(count) if count <= 1024 => Ok(count),
+        Ok(0) => Ok(None),
+        Ok(count) if count <= 1024 => Ok(Some(count)),
         _ => Err(Failure::new("-n: invalid number of worker processes defined: must be a number from 0 to 1024")),
     }
+}
+
+fn longest_field(bytes: Option<&str>) -> Result<usize, Failure> {
+    let bytes = bytes.and_then(|bytes| bytes.parse::<u16>().ok()).map(usize::from).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| Failure::new("--max-field: must be a number from 1 to 65535"))
 }
 
 fn cache(typed: &ArgMatches) -> Result<Option<(usize, Duration)>, Failure> {
@@ -204,7 +211,8 @@ mod tests {
     fn the_defaults() {
         let settings = served("saslauthd -a sasldb");
         assert_eq!(settings.place, Place::Background);
-        assert_eq!(settings.database, Location::default());
+        assert_eq!(settings.remember, Remember::OurOwn);
+        assert_eq!(settings.longest_field, 256);
         assert_eq!(settings.cache, Some((8960 * 1024, Duration::from_secs(28800))));
         assert_eq!((settings.deadline, settings.socket_mode), (Duration::from_secs(10), 0o777));
         assert!(settings.threads > 0 && !settings.verbose);
@@ -217,12 +225,12 @@ mod tests {
             (settings.place, settings.combine, settings.threads),
             (Place::Foreground, Combine::LoginAndRealm, 3)
         );
-        assert_eq!(settings.database, Location::parse("/y"));
         assert_eq!(settings.cache, Some((1024, Duration::from_secs(2))));
         assert_eq!((settings.deadline.as_secs(), settings.socket_mode), (3, 0o660));
         assert_eq!(served("saslauthd -a sasldb --no-cache").cache, None);
-        let here = std::env::current_dir().unwrap();
-        assert_eq!(served("saslauthd -a sasldb -O db").database, Location::parse(here.join("db")));
+        assert_eq!(served("saslauthd -a sasldb -c").remember, Remember::All);
+        assert_eq!(served("saslauthd -a sasldb --max-field 8192").longest_field, 8192);
+        assert!(matches!(asked("saslauthd -a ldap --check-config"), Ok(Task::CheckConfiguration(_))));
     }
 
     #[test]
@@ -230,7 +238,8 @@ mod tests {
         let refusals = [
             ("saslauthd", "no authentication mechanism"),
             ("saslauthd -a nosuch", "unknown authentication mechanism: nosuch"),
-            ("saslauthd -a ldap", "ldap: not in this version"),
+            ("saslauthd -a kerberos5", "kerberos5: not in this version"),
+            ("saslauthd -a sasldb --max-field 0", "--max-field:"),
             ("saslauthd -a sasldb -m run", "-m requires"),
             ("saslauthd -a sasldb -n -1", "-n:"),
             ("saslauthd -a sasldb -n many", "-n:"),

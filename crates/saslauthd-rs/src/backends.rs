@@ -1,0 +1,45 @@
+//! What passwords can be checked against.
+
+pub mod host;
+pub mod remote;
+pub mod sasldb;
+
+use crate::{cache::Cache, peer::Client};
+use host::Host;
+use remote::Remote;
+use sasl_remote::attempt::{Answer, Attempt};
+use sasldb::Sasldb;
+use std::cell::RefCell;
+
+/// One of them.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Backend {
+    /// A store of ours.
+    Sasldb(Sasldb),
+    /// PAM, or what this host has in files.
+    Host(Host),
+    /// Another server.
+    Remote(Remote),
+}
+
+impl Backend {
+    /// As a command line has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sasldb(_) => "sasldb",
+            Self::Host(host) => host.name(),
+            Self::Remote(remote) => remote.name(),
+        }
+    }
+
+    /// Checks a password, for `client`. A store of ours remembers by itself, in `cache`, what it can take back at once.
+    pub async fn check(&self, attempt: &Attempt, client: &Client, cache: Option<&RefCell<Cache>>) -> Answer {
+        match self {
+            Self::Sasldb(sasldb) => sasldb.check(attempt, client, cache).await,
+            Self::Host(host) => host.check(attempt, client).await,
+            Self::Remote(remote) => remote.check(attempt, client).await,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! PAM, the shadow file and the passwd file, in processes of their own.
+
+use crate::{
+    helper::{answer::Answer as Found, backend::Kind},
+    helper_pool::HelperPool,
+    peer::Client,
+};
+use sasl_remote::attempt::{Answer, Attempt};
+use sasl_system::finding::Finding;
+use sasl_wire::saslauthd::Request;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// What this host knows of its users.
+#[derive(Debug)]
+pub struct Host {
+    helpers: HelperPool,
+    kind: Kind,
+}
+
+/// The longest that PAM can make somebody wait.
+const LONGEST_DELAY: Duration = Duration::from_secs(15);
+
+impl Host {
+    /// Asks at most `most` helpers at once.
+    #[must_use]
+    pub fn new(kind: Kind, most: usize) -> Self {
+        Self { helpers: HelperPool::new(kind, most), kind }
+    }
+
+    /// As a command line has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// Checks a password. Where PAM wants a failure to take its time, that is taken here, and no helper waits.
+    pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
+        let Attempt { login, password, service, realm } = attempt;
+        let address = client.address.as_deref().map(host_of);
+        let request = Request { login, password: password.expose(), service, realm, client: address };
+        match self.helpers.ask(&request, Some(&client.stream)).await {
+            Ok(Found { finding, delay }) => {
+                sleep(delay.min(LONGEST_DELAY)).await;
+                answer(finding)
+            }
+            Err(trouble) => Answer::unavailable(trouble.text()),
+        }
+    }
+}
+
+/// Without the port.
+fn host_of(client: &[u8]) -> &[u8] {
+    client.split(|byte| *byte == b';').next().unwrap_or_default()
+}
+
+fn answer(finding: Finding) -> Answer {
+    match finding {
+        Finding::Accepted => Answer::accepted("password"),
+        Finding::Wrong => Answer::refused("wrong password"),
+        Finding::Unknown => Answer::unknown("unknown user"),
+        Finding::Account => Answer::refused("account expired, or locked"),
+        Finding::Unavailable => Answer::unavailable("cannot be asked"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pam_is_told_the_address_alone() {
+        assert_eq!(host_of(b"192.0.2.1;25"), b"192.0.2.1");
+        assert_eq!(host_of(b"2001:db8::1;25"), b"2001:db8::1");
+        assert_eq!(host_of(b""), b"");
+    }
+}

@@ -1,0 +1,67 @@
+//! Passwords that another server checks.
+
+use crate::{
+    peer::Client,
+    turns::{NoTurn, Turns},
+};
+use sasl_remote::{
+    attempt::{Answer, Attempt},
+    form::Form,
+    imap::Rimap,
+    ldap::Ldap,
+};
+use std::rc::Rc;
+
+/// So many checks at once go to a server. Each has a connection.
+const MOST: usize = 64;
+
+/// A server, and how many may ask it at once.
+#[derive(Debug)]
+pub struct Remote {
+    server: Server,
+    turns: Rc<Turns>,
+}
+
+/// What kind of server.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Server {
+    /// A directory.
+    Ldap(Box<Ldap>),
+    /// An IMAP server.
+    Rimap(Rimap),
+    /// A form on a web server.
+    Httpform(Form),
+}
+
+impl Remote {
+    /// Asks that server.
+    #[must_use]
+    pub fn new(server: Server) -> Self {
+        Self { server, turns: Turns::new(MOST) }
+    }
+
+    /// As a command line has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.server {
+            Server::Ldap(_) => "ldap",
+            Server::Rimap(_) => "rimap",
+            Server::Httpform(_) => "httpform",
+        }
+    }
+
+    /// Checks a password.
+    pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
+        let _turn = match self.turns.take(Some(&client.stream)).await {
+            Ok(turn) => turn,
+            Err(NoTurn::Busy) => return Answer::unavailable("too many checks"),
+            Err(NoTurn::Gone) => return Answer::unavailable("client gone"),
+        };
+        match &self.server {
+            Server::Ldap(ldap) => ldap.check(attempt).await,
+            Server::Rimap(rimap) => rimap.check(attempt).await,
+            Server::Httpform(form) => form.check(attempt).await,
+        }
+    }
+}

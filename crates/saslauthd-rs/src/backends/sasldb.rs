@@ -1,0 +1,121 @@
+//! Passwords whose verifiers are in a store of ours.
+
+use crate::{cache::Cache, database::Database, peer::Client, pool::Pool};
+use sasl_core::{secret::Secret, verifier::Verifiers};
+use sasl_remote::attempt::{Answer, Attempt};
+use sasl_wire::saslauthd::Request;
+use sasldb::{
+    error::Error,
+    name::Name,
+    record::{Stamp, Status},
+};
+use std::{cell::RefCell, sync::Arc};
+
+/// So often is a password hashed for one request, whose record may be written anew meanwhile.
+const ATTEMPTS: u32 = 2;
+
+/// A store, and the threads that hash for it.
+#[derive(Debug)]
+pub struct Sasldb {
+    database: RefCell<Database>,
+    pool: Pool,
+    /// Where requests without a realm are looked up.
+    realm: RefCell<Vec<u8>>,
+}
+
+impl Sasldb {
+    /// Checks against `database`, hashes in `pool`, and looks requests without a realm up in `realm`.
+    #[must_use]
+    pub fn new(database: Database, pool: Pool, realm: Vec<u8>) -> Self {
+        Self { database: RefCell::new(database), pool, realm: RefCell::new(realm) }
+    }
+
+    /// Whether the password is known to be right: it was so, and the record has not changed since.
+    pub fn recalls(&self, cache: &mut Cache, request: &Request<'_>) -> bool {
+        let own = self.realm.borrow();
+        let realm = in_realm(request.realm, &own);
+        let Some(entry) = cache.find(cache.mac(&[request.login, realm], request.password)) else { return false };
+        let mut database = self.database.borrow_mut();
+        if entry.is_of(database.revision()) {
+            return true;
+        }
+        let seen = Name::new(request.login, realm).ok().and_then(|name| database.stamp(name).ok());
+        seen.is_some_and(|(stamp, revision)| entry.holds(stamp, revision))
+    }
+
+    /// Whether there is a record of the user; also where that cannot be told.
+    pub fn may_know(&self, request: &Request<'_>) -> bool {
+        let own = self.realm.borrow();
+        let Ok(name) = Name::new(request.login, in_realm(request.realm, &own)) else { return false };
+        self.database.borrow_mut().stamp(name).map_or(true, |(stamp, _)| stamp.is_some())
+    }
+
+    /// Checks a password, and remembers in `cache` that it was right.
+    pub async fn check(&self, attempt: &Attempt, client: &Client, cache: Option<&RefCell<Cache>>) -> Answer {
+        let realm = in_realm(&attempt.realm, &self.realm.borrow()).to_vec();
+        let Ok(name) = Name::new(&attempt.login, &realm) else { return Answer::unknown("no possible name") };
+        match self.verify(name, &attempt.password, client).await {
+            Ok(stamp) => {
+                if let Some(mut cache) = cache.map(RefCell::borrow_mut) {
+                    let mac = cache.mac(&[&attempt.login, &realm], attempt.password.expose());
+                    cache.learn(mac, Some(stamp));
+                }
+                Answer::accepted("password")
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// The stamp of the record that the password is right for. Where it was written anew while the password was hashed,
+    /// that goes for the new one.
+    async fn verify(&self, name: Name<'_>, password: &Secret, client: &Client) -> Result<Stamp, Answer> {
+        for _ in 0..ATTEMPTS {
+            let stamp = self.verify_once(name, password, client).await?;
+            if self.database.borrow_mut().stamp(name).map_err(unavailable)?.0 == Some(stamp) {
+                return Ok(stamp);
+            }
+        }
+        Err(Answer::refused("changed meanwhile"))
+    }
+
+    /// Whoever is not there, or not enabled, is checked against nothing, which costs as much.
+    async fn verify_once(&self, name: Name<'_>, password: &Secret, client: &Client) -> Result<Stamp, Answer> {
+        let record = self.database.borrow_mut().get(name).map_err(unavailable)?;
+        let (verifiers, known) = match record {
+            Some(record) if record.status() == Status::Enabled => (record.verifiers().clone(), Ok(record.stamp())),
+            Some(_) => (Verifiers::default(), Err(Answer::refused("disabled user"))),
+            None => (Verifiers::default(), Err(Answer::unknown("unknown user"))),
+        };
+        let queued = self.pool.check(verifiers, password.clone(), Arc::clone(&client.stream));
+        let fits = queued.map_err(|_| Answer::unavailable("too many checks"))?.await;
+        match (fits, known) {
+            (Err(_), _) => Err(Answer::unavailable("check abandoned")),
+            (Ok(false), Ok(_)) => Err(Answer::refused("wrong password")),
+            (Ok(_), known) => known,
+        }
+    }
+
+    /// What is to be done once a second.
+    pub fn tick(&self) {
+        self.database.borrow_mut().refresh();
+    }
+
+    /// Opens the store anew. Where a realm is given, requests without one are looked up there from now on.
+    ///
+    /// # Errors
+    /// Where there is no store, or it cannot be opened.
+    pub fn reopen(&self, realm: Option<Vec<u8>>) -> Result<(), Error> {
+        if let Some(realm) = realm {
+            self.realm.replace(realm);
+        }
+        self.database.borrow_mut().reopen()
+    }
+}
+
+fn in_realm<'a>(realm: &'a [u8], own: &'a [u8]) -> &'a [u8] {
+    if realm.is_empty() { own } else { realm }
+}
+
+fn unavailable(_: Error) -> Answer {
+    Answer::unavailable("database unavailable")
+}

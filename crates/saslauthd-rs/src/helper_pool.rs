@@ -1,0 +1,104 @@
+//! The processes that check passwords with what we would not have in our own: PAM and its modules, the shadow file,
+//! crypt(3). There is a bounded number of them, and each has one request at a time. One that hangs, ends or answers nonsense
+//! costs that request alone, and another takes its place.
+
+mod process;
+
+use crate::{
+    helper::{answer::Answer, backend::Kind},
+    turns::{NoTurn, Turn, Turns},
+};
+pub use process::Trouble;
+use process::{Process, Stopped};
+use sasl_wire::saslauthd::{Request, encode_request};
+use std::{cell::RefCell, os::unix::net::UnixStream, pin::pin, rc::Rc, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// How long a helper may take for one request.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A helper that takes longer than this is waiting for something, and another may work meanwhile.
+const WORKS: Duration = Duration::from_millis(250);
+
+/// So many may wait for each that may work.
+const WAITING_FOR_EACH: usize = 8;
+
+/// Helpers of one kind.
+#[derive(Debug)]
+pub struct HelperPool {
+    kind: Kind,
+    most: usize,
+    /// For those that work.
+    working: Rc<Turns>,
+    /// For those that are seen to wait.
+    waiting: Rc<Turns>,
+    idle: RefCell<Vec<Process>>,
+}
+
+impl HelperPool {
+    /// Helpers that are started as they are needed; at most `most` that work at once, and some more that wait.
+    #[must_use]
+    pub fn new(kind: Kind, most: usize) -> Self {
+        let (working, waiting) = (Turns::new(most), Turns::new(most * WAITING_FOR_EACH));
+        Self { kind, most, working, waiting, idle: RefCell::default() }
+    }
+
+    /// Asks one of them. Whoever asks for a `client` waits in the line of that one's user.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn ask(&self, request: &Request<'_>, client: Option<&Arc<UnixStream>>) -> Result<Answer, Trouble> {
+        let turn = self.working.take(client).await.map_err(|none| match none {
+            NoTurn::Busy => Trouble::Busy,
+            NoTurn::Gone => Trouble::Gone,
+        })?;
+        let request = encoded(request);
+        let mut exchange = pin!(timeout(DEADLINE, self.exchange(&request)));
+        let answer = match timeout(WORKS, &mut exchange).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let _waiting = self.make_room(turn);
+                exchange.await
+            }
+        };
+        answer.unwrap_or(Err(Trouble::Late))
+    }
+
+    /// A helper that waits leaves its turn to another, unless too many wait.
+    fn make_room(&self, working: Turn) -> Turn {
+        self.waiting.try_take().unwrap_or(working)
+    }
+
+    /// A process that had retired read nothing of the request: it is for the next.
+    async fn exchange(&self, request: &[u8]) -> Result<Answer, Trouble> {
+        loop {
+            let idle = self.idle.borrow_mut().pop();
+            let mut process = idle.map_or_else(|| Process::start(self.kind), Ok)?;
+            match process.exchange(request).await {
+                Ok(answer) => {
+                    self.keep(process);
+                    return Ok(answer);
+                }
+                Err(Stopped::Retired) => {}
+                Err(Stopped::Trouble(trouble)) => return Err(trouble),
+            }
+        }
+    }
+
+    fn keep(&self, process: Process) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.most {
+            idle.push(process);
+        }
+    }
+}
+
+/// All five fields of it, in a buffer of its final size, so that no copy of the password stays behind.
+fn encoded(request: &Request<'_>) -> Zeroizing<Vec<u8>> {
+    let client = request.client.unwrap_or_default();
+    let fields = [request.login, request.password, request.service, request.realm, client];
+    let mut bytes = Zeroizing::new(Vec::with_capacity(fields.iter().map(|field| 2 + field.len()).sum()));
+    encode_request(&Request { client: Some(client), ..*request }, &mut bytes);
+    bytes
+}

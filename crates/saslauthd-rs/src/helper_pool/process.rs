@@ -1,0 +1,141 @@
+//! One helper: a process of our own program, at the other end of a socket.
+
+use crate::helper::{
+    RETIRED,
+    answer::{Answer, NoAnswer},
+    backend::Kind,
+};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use sasl_wire::{frame::Decoded, saslauthd::MAX_REPLY};
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// How long one may take to end after it has closed its socket.
+const ENDING: Duration = Duration::from_secs(1);
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Trouble {
+    /// Too many wait.
+    Busy,
+    /// The client has gone.
+    Gone,
+    /// No process could be started.
+    NoHelper,
+    /// It ended, or closed its socket.
+    Ended,
+    /// It took too long, and was killed.
+    Late,
+    /// It answered what is no answer.
+    Nonsense,
+}
+
+/// Why a process is of no more use.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    Retired,
+    Trouble(Trouble),
+}
+
+/// A process, killed when it is dropped, with all that it started.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    group: Option<Pid>,
+    socket: UnixStream,
+}
+
+impl Trouble {
+    /// As a log has it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Busy => "too many checks",
+            Self::Gone => "client gone",
+            Self::NoHelper => "no helper process could be started",
+            Self::Ended => "helper process ended",
+            Self::Late => "helper process killed: it took too long",
+            Self::Nonsense => "helper process answered nonsense",
+        }
+    }
+}
+
+impl Process {
+    pub(super) fn start(kind: Kind) -> Result<Self, Trouble> {
+        Self::try_start(kind).map_err(|_| Trouble::NoHelper)
+    }
+
+    /// The program is the one that runs, even where another was installed meanwhile. Of the environment it gets nothing.
+    fn try_start(kind: Kind) -> io::Result<Self> {
+        let (ours, theirs) = net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let child = Command::new("/proc/self/exe")
+            .arg0("saslauthd")
+            .args(["--helper", kind.name()])
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        Ok(Self { child, group, socket: UnixStream::from_std(ours)? })
+    }
+
+    /// Sends a request, and reads the answer.
+    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Stopped> {
+        match self.try_exchange(request).await {
+            Ok(answer) => answer.map_err(|NoAnswer| Stopped::Trouble(Trouble::Nonsense)),
+            Err(_) => Err(self.stopped().await),
+        }
+    }
+
+    async fn try_exchange(&mut self, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
+        self.socket.write_all(request).await?;
+        let mut bytes = Vec::new();
+        loop {
+            match Answer::decode(&bytes) {
+                Ok(Decoded::Complete(answer)) => return Ok(Ok(answer)),
+                Ok(Decoded::Short(missing @ ..=MAX_REPLY)) => self.read(&mut bytes, missing).await?,
+                Ok(Decoded::Short(_)) | Err(NoAnswer) => return Ok(Err(NoAnswer)),
+            }
+        }
+    }
+
+    async fn read(&mut self, bytes: &mut Vec<u8>, missing: usize) -> io::Result<()> {
+        let start = bytes.len();
+        bytes.resize(start + missing, 0);
+        self.socket.read_exact(&mut bytes[start..]).await.map(drop)
+    }
+
+    /// Its socket is closed. Unless it has retired, something may be left of it.
+    async fn stopped(&mut self) -> Stopped {
+        match timeout(ENDING, self.child.wait()).await {
+            Ok(Ok(status)) if status.code() == Some(RETIRED.into()) => Stopped::Retired,
+            _ => Stopped::Trouble(Trouble::Ended),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // It may have ended, and left nobody behind.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}

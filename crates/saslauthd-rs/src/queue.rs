@@ -1,0 +1,92 @@
+//! Who waits for a check: a queue with an end.
+//!
+//! Each user of this host who asks has a line of their own, and the lines take turns: whoever floods us waits behind
+//! themself.
+
+use std::collections::VecDeque;
+
+/// So many checks may wait. More would wait longer than any client does.
+pub const LONGEST_QUEUE: usize = 1024;
+
+/// And so many of one user of this host.
+pub const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
+
+/// The lines that are not empty, in the order of their turns.
+#[derive(Debug)]
+pub struct Queue<J> {
+    lines: VecDeque<(u32, VecDeque<J>)>,
+    waiting: usize,
+}
+
+/// The queue is at its end: answer the client at once.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Busy;
+
+impl<J> Queue<J> {
+    /// Puts a job for a process of the user `uid` at the end of that one's line.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn push(&mut self, uid: u32, job: J) -> Result<(), Busy> {
+        if self.waiting >= LONGEST_QUEUE {
+            return Err(Busy);
+        }
+        match self.lines.iter_mut().find(|(owner, _)| *owner == uid) {
+            Some((_, line)) if line.len() >= LONGEST_LINE => return Err(Busy),
+            Some((_, line)) => line.push_back(job),
+            None => self.lines.push_back((uid, VecDeque::from([job]))),
+        }
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// The first of the line whose turn it is; that line then goes behind the others.
+    pub fn pop(&mut self) -> Option<J> {
+        let (uid, mut line) = self.lines.pop_front()?;
+        let job = line.pop_front();
+        if !line.is_empty() {
+            self.lines.push_back((uid, line));
+        }
+        self.waiting -= usize::from(job.is_some());
+        job
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
+impl<J> Default for Queue<J> {
+    fn default() -> Self {
+        Self { lines: VecDeque::new(), waiting: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_line_is_full_for_its_own_user_alone_and_lines_take_turns() {
+        let mut queue = Queue::default();
+        (0..LONGEST_LINE).for_each(|_| queue.push(1, "flood").unwrap());
+        assert!(queue.push(1, "flood").is_err());
+        queue.push(2, "victim").unwrap();
+        assert_eq!([(); 3].map(|()| queue.pop().unwrap()), ["flood", "victim", "flood"]);
+        assert_eq!(queue.waiting(), LONGEST_LINE - 2);
+    }
+
+    #[test]
+    fn the_whole_queue_has_an_end() {
+        let mut queue = Queue::default();
+        for uid in 0..2 {
+            (0..LONGEST_LINE).for_each(|_| queue.push(uid, ()).unwrap());
+        }
+        assert!(queue.push(3, ()).is_err());
+        (0..LONGEST_QUEUE).for_each(|_| queue.pop().unwrap());
+        assert!(queue.pop().is_none() && queue.waiting() == 0);
+    }
+}
