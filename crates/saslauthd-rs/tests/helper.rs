@@ -108,6 +108,26 @@ fn a_service_is_a_file_and_one_that_is_not_there_is_other() {
 }
 
 #[test]
+fn pam_unix_reads_shadow_and_its_dates() {
+    let unix = "auth required pam_unix.so\naccount required pam_unix.so\n";
+    let shadow = shadow();
+    let mut helper = Helper::start(
+        "pam",
+        &[("pam.d/test", unix), ("passwd", PASSWD), ("shadow", &shadow), ("nsswitch.conf", FILES)],
+    );
+    for (login, password, said) in [
+        ("sha", "hunter2", "OK"),
+        ("sha", "hunter3", "NO wrong "),
+        ("over", "hunter2", "NO account 0"),
+        ("old", "hunter2", "NO account 0"),
+        ("locked", "hunter2", "NO wrong "),
+    ] {
+        let Outcome::Answer(text) = helper.ask(login, password) else { panic!("{login}: no answer") };
+        assert!(text.starts_with(said), "{login}: {text}");
+    }
+}
+
+#[test]
 fn a_module_that_forks_and_comes_back_twice_is_heard_once() {
     let mut helper = Helper::start_pam();
     for _ in 0..20 {

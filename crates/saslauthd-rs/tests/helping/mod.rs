@@ -8,7 +8,8 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -95,7 +96,14 @@ impl Helper {
     /// Waits for its end, having closed the channel.
     pub(crate) fn end(mut self) -> ExitStatus {
         drop(std::mem::replace(&mut self.socket, UnixStream::pair().unwrap().0));
-        self.child.wait().unwrap()
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return status,
+                None if start.elapsed() > Duration::from_secs(10) => panic!("it goes on"),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        }
     }
 
     /// What it wrote to standard error.
