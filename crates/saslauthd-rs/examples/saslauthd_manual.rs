@@ -9,6 +9,22 @@ use std::{env, error, path::Path};
 
 const SASLAUTHD: Sections = &[
     (
+        "MECHANISMS",
+        &[
+            ("sasldb", "The database of saslpasswd2(8)."),
+            ("pam", "PAM, by the service that the client names, in helper processes."),
+            ("shadow, getpwent", "The user's hash in the shadow file, in the passwd file, in helper processes."),
+            ("ldap", "A directory, as -O FILE says; the file is saslauthd.conf of the original."),
+            ("rimap", "An IMAP server: -O HOST, HOST/PORT, imaps://HOST or imap+starttls://HOST."),
+            ("httpform", "A form on a web server, as -O FILE says."),
+            (
+                "several",
+                "-a sasldb,ldap asks one after the other. The first that knows the user decides; where one cannot be asked, \
+                 nobody is let in by those behind it.",
+            ),
+        ],
+    ),
+    (
         "SIGNALS",
         &[
             ("TERM, INT", "Takes nobody new, answers who has asked, removes its files and ends."),
@@ -18,6 +34,7 @@ const SASLAUTHD: Sections = &[
     (
         "FILES",
         &[
+            ("/etc/saslauthd.conf", "Keys of ldap and httpform, unless -O names another file."),
             ("/etc/sasldb2", "The database. /etc/sasldb2-lock beside it is where its readers and writers meet."),
             ("/var/run/saslauthd/mux", "The socket."),
             ("/var/run/saslauthd/saslauthd.pid", "The process; locked for as long as it runs."),

@@ -20,7 +20,7 @@ use crate::{
 };
 use sasl_remote::{
     conf::Conf,
-    form::Form,
+    form::{Form, KEYS},
     imap::Rimap,
     ldap::{Crypt, Ldap},
 };
@@ -61,10 +61,7 @@ fn backend(mechanism: &Mechanism, settings: &Settings, log: &Rc<Log>) -> Result<
             Rimap::new(servers).map(Server::Rimap).map(remote).map_err(|error| broken("rimap", error))
         }
         Mechanism::Ldap(file) => ldap(file, settings, log).map(Box::new).map(Server::Ldap).map(remote),
-        Mechanism::Httpform(file) => {
-            let form = Conf::read(file).and_then(|conf| Form::new(&conf));
-            form.map(Server::Httpform).map(remote).map_err(|error| broken("httpform", error))
-        }
+        Mechanism::Httpform(file) => httpform(file, log).map(Server::Httpform).map(remote),
     }
 }
 
@@ -85,6 +82,13 @@ fn sasldb(location: &Location, settings: &Settings, log: &Rc<Log>) -> Result<Sas
     // A host without a name has users without a realm.
     let realm = realm().inspect_err(|error| log.write(Level::Warning, error)).unwrap_or_default();
     Ok(Sasldb::new(database, pool, realm))
+}
+
+fn httpform(file: &Path, log: &Rc<Log>) -> Result<Form, Failure> {
+    let read = Conf::read(file).and_then(|conf| Form::new(&conf).map(|form| (conf, form)));
+    let (conf, form) = read.map_err(|error| broken("httpform", error))?;
+    conf.strangers("httpform_", &KEYS).for_each(|warning| log.write(Level::Warning, warning));
+    Ok(form)
 }
 
 fn ldap(file: &Path, settings: &Settings, log: &Rc<Log>) -> Result<Ldap, Failure> {

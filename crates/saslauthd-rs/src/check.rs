@@ -113,6 +113,17 @@ impl Checker {
         }
     }
 
+    /// Sentences for the log on names of servers that cannot be found now. They may be later.
+    pub async fn unresolved(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for backend in &self.backends {
+            if let Backend::Remote(remote) = backend {
+                all.extend(remote.unresolved().await);
+            }
+        }
+        all
+    }
+
     /// The back end that is a store of ours, if one is.
     #[must_use]
     pub fn sasldb(&self) -> Option<&Sasldb> {

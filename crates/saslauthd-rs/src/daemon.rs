@@ -131,6 +131,7 @@ async fn run(
     let (end, ended) = oneshot::channel();
     // A task of its own, so that a login does not turn it over.
     spawn_local(attend(signals, Rc::clone(service), end));
+    spawn_local(Rc::clone(service).look_for_servers());
     let served = tokio::select! {
         biased;
         served = listener.serve(service) => served,

@@ -2,7 +2,7 @@
 //! this. The daemon starts it as itself with `--helper KIND`, and ends it when it takes too long.
 //!
 //! Its standard input is a stream socket. A request is one of saslauthd's, always of five fields; an answer is an
-//! [`Answer`](answer::Answer). One waits for the other.
+//! [`Answer`]. One waits for the other.
 
 pub mod answer;
 pub mod backend;

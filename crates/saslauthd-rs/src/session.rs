@@ -102,6 +102,11 @@ impl Service {
         }
     }
 
+    /// Logs which names of servers cannot be found. Nobody needs to wait for it.
+    pub async fn look_for_servers(self: Rc<Self>) {
+        self.checker.unresolved().await.iter().for_each(|line| self.log.write(Level::Warning, line));
+    }
+
     /// What is to be done once a second.
     pub fn tick(&self) {
         self.checker.tick();

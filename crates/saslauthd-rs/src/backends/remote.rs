@@ -51,6 +51,15 @@ impl Remote {
         }
     }
 
+    /// Sentences for the log on names that cannot be found now. They may be later.
+    pub async fn unresolved(&self) -> Vec<String> {
+        match &self.server {
+            Server::Ldap(_) => Vec::new(),
+            Server::Rimap(rimap) => rimap.unresolved().await,
+            Server::Httpform(form) => form.unresolved().await.into_iter().collect(),
+        }
+    }
+
     /// Checks a password.
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
         let _turn = match self.turns.take(Some(&client.stream)).await {
