@@ -14,11 +14,14 @@ mod escape;
 mod exchange;
 mod identity;
 mod layer;
+mod ldap_message;
 mod line;
 mod login;
 mod mechanism_name;
 mod oauth;
 mod plain;
+mod remote_reply;
+mod saslauthd_conf;
 mod saslauthd_reply;
 mod saslauthd_request;
 mod saslprep;
@@ -47,11 +50,14 @@ pub const ALL: &[(&str, Body)] = &[
     ("exchange", exchange::run),
     ("identity", identity::run),
     ("layer", layer::run),
+    ("ldap_message", ldap_message::run),
     ("line", line::run),
     ("login", login::run),
     ("mechanism_name", mechanism_name::run),
     ("oauth", oauth::run),
     ("plain", plain::run),
+    ("remote_reply", remote_reply::run),
+    ("saslauthd_conf", saslauthd_conf::run),
     ("saslauthd_reply", saslauthd_reply::run),
     ("saslauthd_request", saslauthd_request::run),
     ("saslprep", saslprep::run),

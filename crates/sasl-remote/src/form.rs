@@ -1,6 +1,6 @@
 //! httpform: a password is right if a web server says so of a form that it was sent.
 
-mod reply;
+pub(crate) mod reply;
 mod settings;
 mod template;
 

@@ -1,6 +1,6 @@
 //! rimap: a password is right if an IMAP server takes it. Nothing else is done there.
 
-mod conversation;
+pub(crate) mod conversation;
 mod option;
 
 use crate::{

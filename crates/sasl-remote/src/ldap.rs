@@ -3,16 +3,16 @@
 //! Three methods: `bind` finds the user's entry and binds with its DN; `fastbind` binds at once; `custom` compares with what is
 //! stored in the entry. A group may be asked for besides.
 
-mod ber;
+pub(crate) mod ber;
 mod code;
 mod connection;
-mod filter;
-mod message;
+pub(crate) mod filter;
+pub(crate) mod message;
 mod pool;
 mod sasl;
 mod servers;
 mod settings;
-mod stored;
+pub(crate) mod stored;
 mod template;
 
 use crate::{

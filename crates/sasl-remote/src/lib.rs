@@ -23,6 +23,8 @@ pub mod attempt;
 pub mod conf;
 pub mod deadline;
 pub mod form;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod imap;
 pub mod ldap;
 mod lines;

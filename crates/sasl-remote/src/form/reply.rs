@@ -6,15 +6,15 @@ use tokio::io::AsyncRead;
 
 /// The line that a reply begins with.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Status {
-    pub(super) code: u16,
+pub(crate) struct Status {
+    pub(crate) code: u16,
     /// The words behind the code; servers need not say any.
     pub(super) reason: Vec<u8>,
 }
 
 /// Why there is no status.
 #[derive(Debug)]
-pub(super) enum NoReply {
+pub(crate) enum NoReply {
     /// The reply does not come, or has no end.
     Short(NoLine),
     /// It is not HTTP/1.
@@ -22,7 +22,7 @@ pub(super) enum NoReply {
 }
 
 /// Reads to the end of the header, so that a reply which was cut off there is none; not the body. Interim replies are passed over.
-pub(super) async fn read_status(stream: &mut (impl AsyncRead + Unpin)) -> Result<Status, NoReply> {
+pub(crate) async fn read_status(stream: &mut (impl AsyncRead + Unpin)) -> Result<Status, NoReply> {
     let mut lines = Lines::default();
     loop {
         let line = lines.next(stream).await.map_err(NoReply::Short)?;

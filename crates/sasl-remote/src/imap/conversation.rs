@@ -13,14 +13,14 @@ const NOT_THE_PASSWORD: [&[u8]; 5] = [b"UNAVAILABLE", b"SERVERBUG", b"INUSE", b"
 
 /// A connection to a server. What fails says why, in words for the log.
 #[derive(Debug)]
-pub(super) struct Conversation<S> {
+pub(crate) struct Conversation<S> {
     stream: S,
     lines: Lines,
 }
 
 /// Whether a server takes LOGIN as things are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Login {
+pub(crate) enum Login {
     Possible,
     Disabled,
 }
@@ -31,12 +31,12 @@ pub(super) fn can_be_quoted(octets: &[u8]) -> bool {
 }
 
 impl<S: Duplex> Conversation<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, lines: Lines::default() }
     }
 
     /// Waits for the greeting.
-    pub(super) async fn greeting(&mut self, attempt: &Attempt) -> Result<Login, String> {
+    pub(crate) async fn greeting(&mut self, attempt: &Attempt) -> Result<Login, String> {
         let line = self.line().await?;
         match line.strip_prefix(b"* ").map(|text| (first_word(text), text)) {
             Some((b"OK", text)) => Ok(if offers_no_login(text) { Login::Disabled } else { Login::Possible }),
@@ -57,7 +57,7 @@ impl<S: Duplex> Conversation<S> {
     }
 
     /// Sends login and password, which [`can_be_quoted`], and judges the answer.
-    pub(super) async fn log_in(&mut self, attempt: &Attempt) -> Result<Answer, String> {
+    pub(crate) async fn log_in(&mut self, attempt: &Attempt) -> Result<Answer, String> {
         self.send(&login_command(attempt)).await?;
         let answer = self.tagged(attempt).await?;
         let said = || attempt.show(&answer);
