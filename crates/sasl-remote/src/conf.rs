@@ -65,6 +65,9 @@ impl Conf {
         for (number, text) in (1..).zip(text.split(|octet| *octet == b'\n')) {
             let bad = |what: &'static str| ConfError { line: Some(number), ..ConfError::of(path, what) };
             if let Some((key, value)) = setting(text).map_err(bad)? {
+                if value.is_empty() {
+                    return Err(ConfError { key: Some(key), ..bad("no value") });
+                }
                 lines.push(Line { number, key, value: Secret::new(value) });
             }
         }
@@ -197,10 +200,7 @@ fn key_and_value(text: &[u8]) -> Result<(String, &[u8]), &'static str> {
     let (key, Some((b':', value))) = (&text[..end], text[end..].split_first()) else {
         return Err("no colon right behind the key");
     };
-    match skip_space(value) {
-        [] => Err("no value"),
-        value => Ok((key.iter().map(|octet| char::from(octet.to_ascii_lowercase())).collect(), value)),
-    }
+    Ok((key.iter().map(|octet| char::from(octet.to_ascii_lowercase())).collect(), skip_space(value)))
 }
 
 fn is_of_key(octet: u8) -> bool {
@@ -246,7 +246,7 @@ mod tests {
         let complaint = |text: &str| complaint(Conf::parse(Path::new("/x.conf"), text.as_bytes()));
         assert_eq!(complaint("a: b\nkey = secret"), "/x.conf: line 2: no colon right behind the key");
         assert_eq!(complaint("a.b: c"), "/x.conf: line 1: no colon right behind the key");
-        assert_eq!(complaint("\n\nkey: \t"), "/x.conf: line 3: no value");
+        assert_eq!(complaint("\n\nkey: \t"), "/x.conf: line 3: key: no value");
         assert_eq!(complaint("key: a\0b"), "/x.conf: line 1: has a NUL");
         assert_eq!(complaint(&format!("k:{}", "x".repeat(MAX_LINE))), "/x.conf: line 1: longer than 16 KiB");
     }
