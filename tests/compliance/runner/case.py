@@ -41,7 +41,7 @@ class Scene:
             self.set_up()
             result = self.act()
             if server:
-                result["server_received_hex"] = server.received()
+                result.update(self.received(server))
             self.look(result)
             return result
 
@@ -51,13 +51,21 @@ class Scene:
         server = None
         with contextlib.ExitStack() as stack:
             if "fake_tcp" in self.case:
-                server, self.scratch.port = scripted.on_tcp(self.case["fake_tcp"])
+                server, self.scratch.port = scripted.on_tcp(self.case["fake_tcp"], scripted.is_whole_line)
+            if "fake_http" in self.case:
+                server, self.scratch.port = scripted.on_tcp(self.case["fake_http"], scripted.is_whole_form)
             if "fake_mux" in self.case:
                 (self.scratch.root / "run").mkdir()
                 server = scripted.on_unix(self.case["fake_mux"], self.scratch.root / "run/mux")
             if "slapd" in self.case.get("requires", []):
                 stack.enter_context(slapd.running(self.scratch))
             yield server
+
+    def received(self, server):
+        """What the scripted server heard: a web server's clients send text."""
+        if "fake_http" in self.case:
+            return {"server_received": [self.scratch.plain(data) for data in server.received()]}
+        return {"server_received_hex": [data.hex() for data in server.received()]}
 
     # before
 

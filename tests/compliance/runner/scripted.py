@@ -1,10 +1,11 @@
 """A server that plays the same script for every client.
 
-Steps: "RECV" (one request), {"hex"}, {"sleep"}, "CLOSE"; after the last one it reads until the client closes.
-A request is a line on TCP, and the four counted fields of saslauthd on a unix socket.
+Steps: "RECV" (one request), {"hex"}, {"text"}, {"sleep"}, "CLOSE"; after the last one it reads until the client closes.
+A request is a line, or a head and a body of HTTP, on TCP, and the four counted fields of saslauthd on a unix socket.
 """
 import contextlib
 import os
+import re
 import socket
 import threading
 import time
@@ -29,7 +30,7 @@ class Server(threading.Thread):
                 data = bytearray()
                 with contextlib.suppress(OSError):
                     self.serve(client, data)
-            self.got.append(data.hex())
+            self.got.append(bytes(data))
             self.busy -= 1
 
     def serve(self, client, data):
@@ -40,6 +41,8 @@ class Server(threading.Thread):
                 time.sleep(step["sleep"])
             elif "hex" in step:
                 client.sendall(bytes.fromhex(step["hex"]))
+            elif "text" in step:
+                client.sendall(step["text"].encode("latin1"))
         while part := client.recv(65536):
             data += part
 
@@ -53,7 +56,7 @@ class Server(threading.Thread):
         return True
 
     def received(self):
-        """What each client sent, as hex, once they have all left."""
+        """What each client sent, once they have all left."""
         time.sleep(SETTLE)
         end = time.monotonic() + SILENCE_LIMIT + 1
         while self.busy and time.monotonic() < end:
@@ -61,10 +64,10 @@ class Server(threading.Thread):
         return self.got
 
 
-def on_tcp(script):
+def on_tcp(script, is_whole):
     """The server, and its port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=8)
-    return Server(listener, script, lambda data: data.endswith(b"\n")), listener.getsockname()[1]
+    return Server(listener, script, is_whole), listener.getsockname()[1]
 
 
 def on_unix(script, path):
@@ -73,6 +76,16 @@ def on_unix(script, path):
     os.chmod(path, 0o777)
     listener.listen(8)
     return Server(listener, script, is_whole_request)
+
+
+def is_whole_line(data):
+    return data.endswith(b"\n")
+
+
+def is_whole_form(data):
+    head, end, body = bytes(data).partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 def is_whole_request(data):
