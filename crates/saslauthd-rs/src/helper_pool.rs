@@ -70,16 +70,18 @@ impl HelperPool {
         self.waiting.try_take().unwrap_or(working)
     }
 
-    /// A process that had retired read nothing of the request: it is for the next.
+    /// A process that had retired read nothing of the request: it is for the next one. A new one has no reason to.
     async fn exchange(&self, request: &[u8]) -> Result<Answer, Trouble> {
         loop {
             let idle = self.idle.borrow_mut().pop();
+            let is_new = idle.is_none();
             let mut process = idle.map_or_else(|| Process::start(self.kind), Ok)?;
             match process.exchange(request).await {
                 Ok(answer) => {
                     self.keep(process);
                     return Ok(answer);
                 }
+                Err(Stopped::Retired) if is_new => return Err(Trouble::Ended),
                 Err(Stopped::Retired) => {}
                 Err(Stopped::Trouble(trouble)) => return Err(trouble),
             }

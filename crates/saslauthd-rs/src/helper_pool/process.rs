@@ -6,13 +6,19 @@ use crate::helper::{
     backend::Kind,
 };
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::{
+        signal::{Signal, killpg},
+        socket::{MsgFlags, recv},
+    },
     unistd::Pid,
 };
 use sasl_wire::{frame::Decoded, saslauthd::MAX_REPLY};
 use std::{
     io,
-    os::{fd::OwnedFd, unix::net},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::net,
+    },
     process::Stdio,
     time::Duration,
 };
@@ -47,6 +53,7 @@ pub enum Trouble {
 /// Why a process is of no more use.
 #[derive(Debug)]
 pub(super) enum Stopped {
+    /// It did not read the request.
     Retired,
     Trouble(Trouble),
 }
@@ -96,12 +103,20 @@ impl Process {
         Ok(Self { child, group, socket: UnixStream::from_std(ours)? })
     }
 
-    /// Sends a request, and reads the answer.
+    /// Sends a request, and reads the answer. What was said before that answers nothing, and whoever said it is of no use.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Stopped> {
+        if self.has_spoken() {
+            return Err(Stopped::Retired);
+        }
         match self.try_exchange(request).await {
             Ok(answer) => answer.map_err(|NoAnswer| Stopped::Trouble(Trouble::Nonsense)),
             Err(_) => Err(self.stopped().await),
         }
+    }
+
+    fn has_spoken(&self) -> bool {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        recv(self.socket.as_raw_fd(), &mut [0], flags).is_ok_and(|length| length > 0)
     }
 
     async fn try_exchange(&mut self, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
