@@ -19,6 +19,7 @@ use std::{
         fd::{AsRawFd, OwnedFd},
         unix::net,
     },
+    pin::pin,
     process::Stdio,
     time::Duration,
 };
@@ -26,11 +27,15 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     process::{Child, Command},
+    select,
     time::timeout,
 };
 
 /// How long one may take to end after it has closed its socket.
 const ENDING: Duration = Duration::from_secs(1);
+
+/// How long an answer may take to arrive whose process has ended.
+const LAST_WORDS: Duration = Duration::from_millis(10);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -119,31 +124,42 @@ impl Process {
         recv(self.socket.as_raw_fd(), &mut [0], flags).is_ok_and(|length| length > 0)
     }
 
+    /// Where a module has left a process behind that holds the socket, only the end of its own process tells that no answer
+    /// comes.
     async fn try_exchange(&mut self, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
-        self.socket.write_all(request).await?;
-        let mut bytes = Vec::new();
-        loop {
-            match Answer::decode(&bytes) {
-                Ok(Decoded::Complete(answer)) => return Ok(Ok(answer)),
-                Ok(Decoded::Short(missing @ ..=MAX_REPLY)) => self.read(&mut bytes, missing).await?,
-                Ok(Decoded::Short(_)) | Err(NoAnswer) => return Ok(Err(NoAnswer)),
-            }
+        let mut answered = pin!(exchange(&mut self.socket, request));
+        select! {
+            biased;
+            answered = &mut answered => answered,
+            _ = self.child.wait() => timeout(LAST_WORDS, answered).await?,
         }
     }
 
-    async fn read(&mut self, bytes: &mut Vec<u8>, missing: usize) -> io::Result<()> {
-        let start = bytes.len();
-        bytes.resize(start + missing, 0);
-        self.socket.read_exact(&mut bytes[start..]).await.map(drop)
-    }
-
-    /// Its socket is closed. Unless it has retired, something may be left of it.
+    /// It has ended, or its socket is closed. Unless it has retired, something may be left of it.
     async fn stopped(&mut self) -> Stopped {
         match timeout(ENDING, self.child.wait()).await {
             Ok(Ok(status)) if status.code() == Some(RETIRED.into()) => Stopped::Retired,
             _ => Stopped::Trouble(Trouble::Ended),
         }
     }
+}
+
+async fn exchange(socket: &mut UnixStream, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
+    socket.write_all(request).await?;
+    let mut bytes = Vec::new();
+    loop {
+        match Answer::decode(&bytes) {
+            Ok(Decoded::Complete(answer)) => return Ok(Ok(answer)),
+            Ok(Decoded::Short(missing @ ..=MAX_REPLY)) => read(socket, &mut bytes, missing).await?,
+            Ok(Decoded::Short(_)) | Err(NoAnswer) => return Ok(Err(NoAnswer)),
+        }
+    }
+}
+
+async fn read(socket: &mut UnixStream, bytes: &mut Vec<u8>, missing: usize) -> io::Result<()> {
+    let start = bytes.len();
+    bytes.resize(start + missing, 0);
+    socket.read_exact(&mut bytes[start..]).await.map(drop)
 }
 
 impl Drop for Process {
