@@ -42,4 +42,13 @@ impl Backend {
             Self::Remote(remote) => remote.check(attempt, client).await,
         }
     }
+
+    /// What is to be done once a second.
+    pub fn tick(&self) {
+        match self {
+            Self::Sasldb(sasldb) => sasldb.tick(),
+            Self::Host(host) => host.tick(),
+            Self::Remote(_) => {}
+        }
+    }
 }

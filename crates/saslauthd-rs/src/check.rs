@@ -105,9 +105,7 @@ impl Checker {
 
     /// What is to be done once a second.
     pub fn tick(&self) {
-        if let Some(sasldb) = self.sasldb() {
-            sasldb.tick();
-        }
+        self.backends.iter().for_each(Backend::tick);
         if let Some(cache) = &self.cache {
             cache.borrow_mut().tick();
         }

@@ -88,6 +88,11 @@ impl HelperPool {
         }
     }
 
+    /// What is to be done once a second: those that have retired are waited for.
+    pub fn tick(&self) {
+        self.idle.borrow_mut().retain_mut(|process| !process.has_ended());
+    }
+
     fn keep(&self, process: Process) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < self.most {

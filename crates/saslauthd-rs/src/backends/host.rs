@@ -34,6 +34,11 @@ impl Host {
         self.kind.name()
     }
 
+    /// What is to be done once a second.
+    pub fn tick(&self) {
+        self.helpers.tick();
+    }
+
     /// Checks a password. Where PAM wants a failure to take its time, that is taken here, and no helper waits.
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
         let Attempt { login, password, service, realm } = attempt;

@@ -108,6 +108,11 @@ impl Process {
         Ok(Self { child, group, socket: UnixStream::from_std(ours)? })
     }
 
+    /// Whether it has ended, as one does that has retired. Then it has been waited for.
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Sends a request, and reads the answer. What was said before that answers nothing, and whoever said it is of no use.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Stopped> {
         if self.has_spoken() {
