@@ -1,6 +1,11 @@
 //! The hash in passwd, as with `-a getpwent`.
 
-use crate::{decoy::EqualWork, finding::Finding, library::Missing, name_service::passwd_hash};
+use crate::{
+    decoy::EqualWork,
+    finding::Finding,
+    library::Missing,
+    name_service::{SOMEBODY, nobody, passwd_hash},
+};
 use std::{ffi::CStr, path::Path};
 
 /// Checks against passwd.
@@ -22,9 +27,15 @@ impl Getpwent {
         let matches = self.0.matches(password, stored.map(|hash| hash.as_c_str()));
         match hash {
             Err(_) => Finding::Unavailable,
-            Ok(None) => Finding::Unknown,
+            Ok(None) => {
+                let _ = passwd_hash(SOMEBODY);
+                Finding::Unknown
+            }
             Ok(Some(_)) if matches => Finding::Accepted,
-            Ok(Some(_)) => Finding::Wrong,
+            Ok(Some(_)) => {
+                let _ = passwd_hash(&nobody());
+                Finding::Wrong
+            }
         }
     }
 }

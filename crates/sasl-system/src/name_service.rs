@@ -6,6 +6,7 @@ use nix::{
     errno::Errno,
     libc::{c_char, c_int, getpwnam_r, getspnam_r, passwd, size_t, spwd},
 };
+use sasl_core::random;
 use std::{
     ffi::{CStr, CString},
     mem::MaybeUninit,
@@ -42,6 +43,17 @@ pub(crate) fn shadow_entry(login: &CStr) -> Result<Option<ShadowEntry>, Errno> {
         let [changed, longest, ends] = [entry.sp_lstchg, entry.sp_max, entry.sp_expire].map(unless_empty);
         ShadowEntry { hash: copy_of(entry.sp_pwdp), aging: Aging { changed, longest, ends } }
     })
+}
+
+/// A name that everybody knows.
+pub(crate) const SOMEBODY: &CStr = c"root";
+
+/// A name that nobody has, and that nobody has been asked for before. Sources behind the files, such as those of systemd, are only
+/// asked for whoever is not in a file, and that takes time. So whoever is refused costs both, this one and [`SOMEBODY`], one
+/// of them by its own name.
+pub(crate) fn nobody() -> CString {
+    let number = random::bytes().map_or(0, u64::from_ne_bytes);
+    CString::new(format!("nobody-{number:016x}")).expect("it has no NUL")
 }
 
 /// `getpwnam_r` and `getspnam_r`: name, entry, strings of the entry and their size, and where the entry is then.

@@ -5,7 +5,7 @@ use crate::{
     decoy::EqualWork,
     finding::Finding,
     library::Missing,
-    name_service::{ShadowEntry, passwd_hash, shadow_entry},
+    name_service::{SOMEBODY, ShadowEntry, nobody, passwd_hash, shadow_entry},
 };
 use std::{ffi::CStr, path::Path};
 
@@ -29,9 +29,15 @@ impl Shadow {
         let entry = find(login);
         let matches = self.0.matches(password, entry.as_ref().ok().map(|entry| entry.hash.as_c_str()));
         match entry {
-            Err(finding) => finding,
+            Err(finding) => {
+                let _ = find(SOMEBODY);
+                finding
+            }
             Ok(entry) if entry.hash.as_c_str() == NO_PERMISSION => Finding::Unavailable,
-            Ok(_) if !matches => Finding::Wrong,
+            Ok(_) if !matches => {
+                let _ = find(&nobody());
+                Finding::Wrong
+            }
             Ok(entry) => entry.aging.on(today()),
         }
     }
