@@ -1,0 +1,32 @@
+"""What held and what did not. A figure that is only for the reader is told."""
+import sys
+import threading
+import traceback
+
+_lock = threading.Lock()
+_count = {True: 0, False: 0}
+
+
+def holds(what, is_so, seen=None):
+    """Counts a check, and says of one that failed what was `seen`."""
+    with _lock:
+        _count[bool(is_so)] += 1
+        if not is_so:
+            print(f"backends: {what}" + ("" if seen is None else f": {seen}"), file=sys.stderr, flush=True)
+
+
+def tell(text):
+    with _lock:
+        print(f"  {text}", flush=True)
+
+
+def finishes(name, future):
+    """A part that breaks has failed."""
+    if error := future.exception():
+        holds(f"{name} runs to its end", False, "".join(traceback.format_exception(error)))
+
+
+def end():
+    """Gives the exit status."""
+    print(f"{_count[True]} passed, {_count[False]} failed")
+    return 0 if _count[True] and not _count[False] else 1
