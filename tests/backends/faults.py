@@ -1,4 +1,4 @@
-"""-a sasldb,pam with a module that does what none should: `faults.c`. Each fault has a daemon of its own, all at the same time."""
+"""-a sasldb,pam with a module that does what none should: `faults.c`. Each fault has a daemon of its own."""
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +7,8 @@ import tally
 import world
 from daemon import NO, OK, SETTLING, Daemon, within
 
-FAULTS = ("abort", "crash", "exit-0", "exit-1", "memory", "descriptors", "close", "replace", "fork", "copy", "copy-leak", "delay",
-          "hang", "spin")
+AT_ONCE = ("abort", "crash", "exit-0", "exit-1", "memory", "descriptors", "close", "replace", "fork", "copy", "copy-leak")
+IDLY, BUSILY = ("delay", "hang"), ("spin",)
 FOR_EVER = ("hang", "spin")  # until they are ended
 TIMES = 10                   # one after the other, and then as many at once
 SLOWEST = 1                  # seconds that a good login elsewhere may take meanwhile
@@ -19,17 +19,22 @@ ORIGINAL_PATIENCE = 3
 
 
 def run(there):
-    with ThreadPoolExecutor(len(FAULTS)) as pool:
-        parts = [pool.submit(misbehave, there, fault) for fault in FAULTS]
-    for fault, part in zip(FAULTS, parts):
-        tally.finishes(fault, part)
-    with ThreadPoolExecutor(len(FAULTS)) as pool:
-        of_original = list(pool.map(lambda fault: original(there, fault), FAULTS))
-    for fault, ours, theirs in zip(FAULTS, (part.result() for part in parts if not part.exception()), of_original):
-        tally.tell(f"{fault:12} a good login meanwhile: ours {ours}; the original {theirs}")
+    """One after the other what is over at once, beside it what only waits, and alone what keeps the machine busy."""
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(misbehave, there, fault) for fault in IDLY]
+        parts = [pool.submit(lambda: [misbehave(there, fault) for fault in AT_ONCE])]
+    with ThreadPoolExecutor() as pool:
+        spins = [pool.submit(misbehave, there, fault) for fault in BUSILY]
+    for part in [*waits, *parts, *spins]:
+        tally.finishes("faults", part)
 
 
 def misbehave(there, fault):
+    ours = with_ours(there, fault)
+    tally.tell(f"{fault:12} a good login meanwhile: ours {ours}; the original {with_original(there, fault)}")
+
+
+def with_ours(there, fault):
     """Gives how long good logins took, at most."""
     mechanisms = ("-a", "sasldb,pam", "-O", f"sasldb={there.database}", "--no-cache", "-n", str(HELPERS))
     with Daemon(there, f"fault-{fault}", *mechanisms) as daemon:
@@ -112,7 +117,7 @@ def is_whole(daemon, fault, others):
     others.log_in()
 
 
-def original(there, fault):
+def with_original(there, fault):
     """What becomes of the original: a good login while ten of these are on their way, and its processes."""
     with Daemon(there, f"original-{fault}", "-a", "pam", "-n", "5", program=there.original) as daemon:
         with ThreadPoolExecutor(TIMES) as pool:
