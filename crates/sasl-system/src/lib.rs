@@ -19,5 +19,6 @@ pub mod getpwent;
 pub mod library;
 pub mod name_service;
 pub mod pam;
+pub mod priority;
 pub mod process;
 pub mod shadow;

@@ -93,9 +93,9 @@ impl HelperPool {
         self.idle.borrow_mut().retain_mut(|process| !process.has_ended());
     }
 
-    fn keep(&self, process: Process) {
+    fn keep(&self, mut process: Process) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.most {
+        if idle.len() < self.most && process.is_ready() {
             idle.push(process);
         }
     }

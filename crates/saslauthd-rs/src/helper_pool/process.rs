@@ -12,6 +12,7 @@ use nix::{
     },
     unistd::Pid,
 };
+use sasl_system::priority;
 use sasl_wire::{frame::Decoded, saslauthd::MAX_REPLY};
 use std::{
     io,
@@ -28,11 +29,14 @@ use tokio::{
     net::UnixStream,
     process::{Child, Command},
     select,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// How long one may take to end after it has closed its socket.
 const ENDING: Duration = Duration::from_secs(1);
+
+/// How long one may take before it lets others go first.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long an answer may take to arrive whose process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(10);
@@ -69,6 +73,8 @@ pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
     socket: UnixStream,
+    /// It took long, and lets others go first.
+    is_behind: bool,
 }
 
 impl Trouble {
@@ -105,7 +111,7 @@ impl Process {
             .process_group(0)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        Ok(Self { child, group, socket: UnixStream::from_std(ours)? })
+        Ok(Self { child, group, socket: UnixStream::from_std(ours)?, is_behind: false })
     }
 
     /// Whether it has ended, as one does that has retired. Then it has been waited for.
@@ -132,12 +138,24 @@ impl Process {
     /// Where a module has left a process behind that holds the socket, only the end of its own process tells that no answer
     /// comes.
     async fn try_exchange(&mut self, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
-        let mut answered = pin!(exchange(&mut self.socket, request));
-        select! {
-            biased;
-            answered = &mut answered => answered,
-            _ = self.child.wait() => timeout(LAST_WORDS, answered).await?,
+        let (mut answered, mut takes_long) = (pin!(exchange(&mut self.socket, request)), pin!(sleep(PATIENCE)));
+        loop {
+            select! {
+                biased;
+                answered = &mut answered => return answered,
+                _ = self.child.wait() => return timeout(LAST_WORDS, answered).await?,
+                () = &mut takes_long, if !self.is_behind => {
+                    self.group.into_iter().for_each(priority::lower);
+                    self.is_behind = true;
+                }
+            }
         }
+    }
+
+    /// Whether it is as ready as others for the next request: one that had to stand behind them may have to stay there.
+    pub(super) fn is_ready(&mut self) -> bool {
+        self.is_behind &= !self.group.is_some_and(|group| priority::restore(group).is_ok());
+        !self.is_behind
     }
 
     /// It has ended, or its socket is closed. Unless it has retired, something may be left of it.
