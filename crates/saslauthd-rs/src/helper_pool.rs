@@ -9,7 +9,7 @@ use crate::{
     turns::{NoTurn, Turn, Turns},
 };
 pub use process::Trouble;
-use process::{Process, Stopped};
+use process::{PATIENCE, Process, Stopped};
 use sasl_wire::saslauthd::{Request, encode_request};
 use std::{cell::RefCell, os::unix::net::UnixStream, pin::pin, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -17,9 +17,6 @@ use zeroize::Zeroizing;
 
 /// How long a helper may take for one request.
 pub const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A helper that takes longer than this is waiting for something, and another may work meanwhile.
-const WORKS: Duration = Duration::from_millis(250);
 
 /// So many may wait for each that may work.
 const WAITING_FOR_EACH: usize = 8;
@@ -55,7 +52,7 @@ impl HelperPool {
         })?;
         let request = encoded(request);
         let mut exchange = pin!(timeout(DEADLINE, self.exchange(&request)));
-        let answer = match timeout(WORKS, &mut exchange).await {
+        let answer = match timeout(PATIENCE, &mut exchange).await {
             Ok(answer) => answer,
             Err(_) => {
                 let _waiting = self.make_room(turn);

@@ -35,8 +35,9 @@ use tokio::{
 /// How long one may take to end after it has closed its socket.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// How long one may take before it lets others go first.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// One that takes longer than this is waiting for something, or is out of bounds: it lets others go first, and another may
+/// work in its place.
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long an answer may take to arrive whose process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(10);
@@ -154,7 +155,9 @@ impl Process {
 
     /// Whether it is as ready as others for the next request: one that had to stand behind them may have to stay there.
     pub(super) fn is_ready(&mut self) -> bool {
-        self.is_behind &= !self.group.is_some_and(|group| priority::restore(group).is_ok());
+        if self.is_behind {
+            self.is_behind = self.group.is_none_or(|group| priority::restore(group).is_err());
+        }
         !self.is_behind
     }
 
