@@ -112,7 +112,8 @@ fn find_info(file: &Path, host: &str, address: &str) -> Result<Option<AuthInfo>,
     let info = accounts::find(file, host, address).map_err(|error| Failure::of("--auth-info", error))?;
     if info.is_none() {
         let file = file.display();
-        report::line(format_args!("--auth-info {file}: no line for {host}, for {address} or for all"));
+        let address = if host == address { String::new() } else { format!(", for {address}") };
+        report::line(format_args!("--auth-info {file}: no line for {host}{address} or for all"));
     }
     Ok(info)
 }

@@ -16,6 +16,9 @@ use zeroize::Zeroizing;
 /// The file that is read where `-O` names no other.
 pub const DEFAULT: &str = "/etc/saslauthd.conf";
 
+/// How the keys of the original's back ends begin; one file may serve several.
+const PREFIXES: [&str; 3] = ["ldap_", "httpform_", "krb5_"];
+
 /// The longest line, in bytes without its end.
 pub const MAX_LINE: usize = 16 * 1024;
 
@@ -135,10 +138,12 @@ impl Conf {
         ConfError { line, key: Some(key.to_owned()), ..ConfError::of(&self.path, what) }
     }
 
-    /// Keys that begin with `prefix` and are not `known`: each as an error to be shown as a warning, since the original
-    /// takes no notice of them.
+    /// Keys that are not `known`, but for those of other back ends, which do not begin with `prefix`: each as an error to be
+    /// shown as a warning, since the original takes no notice of them.
     pub fn strangers(&self, prefix: &str, known: &[&str]) -> impl Iterator<Item = ConfError> {
-        let is_strange = move |line: &&Line| line.key.starts_with(prefix) && !known.contains(&line.key.as_str());
+        let is_anothers =
+            move |key: &str| !key.starts_with(prefix) && PREFIXES.iter().any(|each| key.starts_with(each));
+        let is_strange = move |line: &&Line| !known.contains(&line.key.as_str()) && !is_anothers(&line.key);
         self.lines.iter().filter(is_strange).map(|line| ConfError {
             line: Some(line.number),
             key: Some(line.key.clone()),
@@ -268,9 +273,9 @@ mod tests {
 
     #[test]
     fn keys_that_nobody_knows_are_named_once_a_line() {
-        let conf = conf("ldap_a: 1\nother_b: 2\nldap_C: 3\n");
+        let conf = conf("ldap_a: 1\nladp_b: 2\nldap_C: 3\nhttpform_host: h\n");
         let strangers: Vec<_> = conf.strangers("ldap_", &["ldap_a"]).map(|each| each.to_string()).collect();
-        assert_eq!(strangers, ["/x.conf: line 3: ldap_c: no such key"]);
+        assert_eq!(strangers, ["/x.conf: line 2: ladp_b: no such key", "/x.conf: line 3: ldap_c: no such key"]);
         assert_eq!(conf.error("ldap_x", "is needed").to_string(), "/x.conf: ldap_x: is needed");
     }
 

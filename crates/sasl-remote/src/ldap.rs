@@ -190,6 +190,10 @@ impl Ldap {
             (code::SUCCESS | code::NO_SUCH_OBJECT, 0) if answered.is_referred && self.settings.follows_referrals => {
                 Err(Answer::unavailable(format!("a referral, which is not followed ({shown})")))
             }
+            // Nobody is there, because there is no such place: that says nothing of this user.
+            (code::NO_SUCH_OBJECT, 0) if self.settings.users.base.is_fixed() => {
+                Err(Answer::unavailable(format!("ldap_search_base: {}", failed(code::NO_SUCH_OBJECT))))
+            }
             (code::SUCCESS | code::NO_SUCH_OBJECT, 0) => Err(Answer::unknown(format!("Entry not found ({shown})."))),
             (code::SUCCESS | code::SIZE_LIMIT_EXCEEDED, _) => {
                 Err(Answer::refused(format!("Duplicate entries found ({shown}).")))

@@ -15,6 +15,9 @@ pub struct Shadow(EqualWork);
 /// What NIS gives in place of a hash to those who may not see it.
 const NO_PERMISSION: &CStr = c"*NP*";
 
+/// What passwd has in place of a hash that is in shadow.
+const IN_SHADOW: &CStr = c"x";
+
 impl Shadow {
     /// Loads what there is to load. `shadow` is only looked at for what a check costs most users.
     ///
@@ -46,6 +49,8 @@ impl Shadow {
 /// A user is in both. Both are asked whatever the first says, so that nobody sees from the time which it was.
 fn find(login: &CStr) -> Result<ShadowEntry, Finding> {
     match (passwd_hash(login), shadow_entry(login)) {
+        // Who can be read in passwd, where it says that the hash is in shadow, is there: we were not shown it.
+        (Ok(Some(hash)), Ok(None)) if hash.as_c_str() == IN_SHADOW => Err(Finding::Unavailable),
         (Ok(None), _) | (Ok(Some(_)), Ok(None)) => Err(Finding::Unknown),
         (Ok(Some(_)), Ok(Some(entry))) => Ok(entry),
         (Err(_), _) | (_, Err(_)) => Err(Finding::Unavailable),

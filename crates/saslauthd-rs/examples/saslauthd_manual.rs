@@ -28,7 +28,11 @@ const SASLAUTHD: Sections = &[
         "SIGNALS",
         &[
             ("TERM, INT", "Takes nobody new, answers who has asked, removes its files and ends."),
-            ("HUP", "Opens log and database anew, and reads this host's name again. Connections stay."),
+            (
+                "HUP",
+                "Opens log and database anew, and reads this host's name again. Connections stay. saslauthd.conf, its \
+                 certificates and the flags are read at the start alone.",
+            ),
         ],
     ),
     (

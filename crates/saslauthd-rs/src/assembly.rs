@@ -8,12 +8,12 @@ use crate::{
         sasldb::Sasldb,
     },
     cache::Cache,
-    check::Checker,
+    check::{Checker, Remember},
     database::Database,
     exit::Failure,
     helper::backend::Kind,
     helper_pool::HelperPool,
-    log::{Destination, Level, Log},
+    log::{Level, Log},
     mechanisms::Mechanism,
     pool::Pool,
     settings::Settings,
@@ -38,10 +38,27 @@ pub fn checker(settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
     let cache = cache.map_err(|failure| Failure::new(format!("cache: {}", failure.cause())))?;
     let backends = settings.mechanisms.iter().map(|mechanism| backend(mechanism, settings, log));
     let backends = backends.collect::<Result<Vec<_>, _>>()?;
+    warn_of_order(&backends, log);
     let names = backends.iter().map(Backend::name).collect::<Vec<_>>().join(",");
-    let cached = if cache.is_some() { "on" } else { "off" };
+    let cached = match (&cache, settings.remember) {
+        (None, _) => "off",
+        (Some(_), Remember::OurOwn) => "sasldb",
+        (Some(_), Remember::All) => "all",
+    };
     log.write(Level::Debug, format_args!("mechanisms={names} threads={} cache={cached}", settings.threads));
     Ok(Checker::new(backends, cache, settings.remember, settings.combine))
+}
+
+fn warn_of_order(backends: &[Backend], log: &Log) {
+    let names = || backends.iter().map(Backend::name);
+    let Some((deaf, behind)) = names().zip(names().skip(1)).find(|(name, _)| ["rimap", "httpform"].contains(name))
+    else {
+        return;
+    };
+    log.write(
+        Level::Warning,
+        format_args!("-a: {behind} is never asked: {deaf} knows no unknown users, and comes last"),
+    );
 }
 
 /// Where requests without a realm are looked up.
@@ -76,9 +93,6 @@ fn broken(mechanism: &str, error: impl Display) -> Failure {
 fn sasldb(location: &Location, settings: &Settings, log: &Rc<Log>) -> Result<Sasldb, Failure> {
     let pool = Pool::new(settings.threads).map_err(|error| Failure::new(format!("threads: {error}")))?;
     let database = Database::new(location, Rc::clone(log));
-    if let Some(trouble) = database.trouble().filter(|_| settings.log == Destination::Syslog) {
-        eprintln!("saslauthd: warning: {trouble}");
-    }
     // A host without a name has users without a realm.
     let realm = realm().inspect_err(|error| log.write(Level::Warning, error)).unwrap_or_default();
     Ok(Sasldb::new(database, pool, realm))

@@ -69,8 +69,14 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
 /// Says on standard error what is odd, and fails where a start would fail for the configuration.
 fn check_configuration(settings: &Settings) -> Result<(), Failure> {
     let log = Rc::new(Log::new(Destination::Stderr, true));
-    checker(settings, &log)?;
-    print("saslauthd: the configuration is good\n")
+    let checker = checker(settings, &log)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("looking names up: {error}")))?;
+    runtime.block_on(checker.unresolved()).iter().for_each(|line| log.write(Level::Warning, line));
+    match log.is_started() {
+        0 => print("saslauthd: the configuration is good\n"),
+        warnings => print(&format!("saslauthd: it would start, with {warnings} warnings\n")),
+    }
 }
 
 /// Sets everything up, serves, and cleans up.
@@ -86,7 +92,7 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     let directory =
         RunDirectory::claim(&settings.directory).map_err(|failure| as_the_original_ends(settings, failure))?;
     let log = Rc::new(Log::new(settings.log, settings.verbose));
-    let checker = checker(settings, &log)?;
+    let checker = checker(settings, &log).inspect_err(|failure| leave_word(&log, failure))?;
     let most_open =
         usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(MOST_OPEN).clamp(1, MOST_OPEN);
     let limits = Limits { deadline: settings.deadline, most_open, longest_field: settings.longest_field };
@@ -95,6 +101,7 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
     let served = LocalSet::new().block_on(&runtime, async {
         let listener = Listener::new(socket, service.longest_request())?;
+        log.is_started();
         if settings.place == Place::Detached {
             report_ready()?;
         }
@@ -102,6 +109,14 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     });
     log.write(Level::Info, "ended");
     served.map_err(failed)
+}
+
+/// Why it does not start is said on standard error in any case; at boot nobody looks there.
+fn leave_word(log: &Log, failure: &Failure) {
+    log.is_started();
+    if !log.is_on_stderr() {
+        log.write(Level::Error, failure);
+    }
 }
 
 /// With `-d`, a second instance is a failure like any other.

@@ -67,6 +67,8 @@ pub struct Log {
 struct State {
     syslog: Option<Syslog>,
     rates: [Rate; 2],
+    /// How many of our own there were, until we have started.
+    warnings: Option<u32>,
 }
 
 /// syslog's socket, opened anew where syslog was restarted.
@@ -91,6 +93,17 @@ const SYSLOG: &str = "/dev/log";
 /// How long to leave syslog alone when it could not be reached.
 const PAUSE: Duration = Duration::from_secs(1);
 
+impl Level {
+    /// In front of a line that is read by a person.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error: ",
+            Self::Warning => "warning: ",
+            Self::Info | Self::Debug => "",
+        }
+    }
+}
+
 impl Destination {
     /// Whether standard error is the journal's: systemd tells its services which file theirs is, and whoever they start
     /// may have another.
@@ -107,16 +120,34 @@ impl Log {
     pub fn new(destination: Destination, verbose: bool) -> Self {
         let to_syslog = matches!(destination, Destination::Syslog | Destination::SyslogAndStderr);
         let syslog = to_syslog.then(|| Syslog::new(SYSLOG));
-        let state = State { syslog, rates: [Rate::FULL, Rate::FULL] };
+        let state = State { syslog, rates: [Rate::FULL, Rate::FULL], warnings: Some(0) };
         Self { destination, verbose, state: RefCell::new(state) }
     }
 
-    /// Writes a line about ourselves.
+    /// Writes a line about ourselves. Until [`Self::is_started`], whoever starts us sees on standard error what is wrong.
     pub fn write(&self, level: Level, text: impl fmt::Display) {
         if level == Level::Debug && !self.verbose {
             return;
         }
-        self.emit(&mut self.state.borrow_mut(), level, &text);
+        let state = &mut *self.state.borrow_mut();
+        if let Some(warnings) = state.warnings.as_mut().filter(|_| level as u8 <= Level::Warning as u8) {
+            *warnings += 1;
+            if self.destination == Destination::Syslog {
+                let _ = writeln!(stderr().lock(), "saslauthd: warning: {text}");
+            }
+        }
+        self.emit(state, level, &text);
+    }
+
+    /// Whether all of it is on standard error.
+    #[must_use]
+    pub fn is_on_stderr(&self) -> bool {
+        self.destination != Destination::Syslog
+    }
+
+    /// From now on, standard error is for those who asked for it. Gives how many warnings there were.
+    pub fn is_started(&self) -> u32 {
+        self.state.borrow_mut().warnings.take().unwrap_or_default()
     }
 
     /// Writes a line of a class that anybody can make grow, unless its rate is used up. The text is made only where
@@ -150,10 +181,10 @@ impl Log {
     }
 
     fn emit(&self, state: &mut State, level: Level, text: &dyn fmt::Display) {
-        if self.destination != Destination::Syslog && takes_a_line(stderr()) {
+        if self.is_on_stderr() && takes_a_line(stderr()) {
             let _ = match self.destination {
                 Destination::Journal => writeln!(stderr().lock(), "<{}>{text}", level as u8),
-                _ => writeln!(stderr().lock(), "saslauthd[{}]: {text}", getpid()),
+                _ => writeln!(stderr().lock(), "saslauthd[{}]: {}{text}", getpid(), level.word()),
             };
         }
         if let Some(syslog) = &mut state.syslog {
@@ -290,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_even_made() {
-        let state = RefCell::new(State { syslog: None, rates: [Rate::FULL, Rate::FULL] });
+        let state = RefCell::new(State { syslog: None, rates: [Rate::FULL, Rate::FULL], warnings: None });
         let log = Log { destination: Destination::Syslog, verbose: false, state };
         let mut made = 0;
         for _ in 0..BURST + 10 {

@@ -39,12 +39,12 @@ pub fn read<'a>(list: Option<&str>, options: impl Iterator<Item = &'a str>) -> R
     let Some(list) = list else {
         return Err(Failure::new("no authentication mechanism specified; try -a sasldb, or -h for help"));
     };
-    let names: Vec<_> = list.split(',').map(known).collect::<Result<_, _>>()?;
+    let names: Vec<_> = list.split(',').map(|name| known(name.trim())).collect::<Result<_, _>>()?;
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
         return Err(Failure::new(format!("-a: {twice} is there twice")));
     }
     match &*names {
-        [alone] => Ok(vec![mechanism(alone, options.last())?]),
+        [alone] => Ok(vec![mechanism(alone, options.last().map(|option| without_name(option, alone)))?]),
         several => {
             let options: Vec<_> = options.map(|option| named(option, several)).collect::<Result<_, _>>()?;
             let of = |name: &str| options.iter().rev().find(|option| option.0 == name).map(|option| option.1);
@@ -58,13 +58,28 @@ fn known(name: &str) -> Result<&'static str, Failure> {
         return Err(Failure::new(format!("failed to initialize mechanism {MISSING}: not in this version")));
     }
     let known = NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(name));
-    known.ok_or_else(|| Failure::new(format!("unknown authentication mechanism: {name}")))
+    known.ok_or_else(|| {
+        let names = NAMES.join(", ");
+        Failure::new(format!(
+            "unknown authentication mechanism: {name}; there are {names}, and several with commas between"
+        ))
+    })
+}
+
+/// An option from a chain still fits where one mechanism is left of it.
+fn without_name<'o>(option: &'o str, name: &str) -> &'o str {
+    option.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')).unwrap_or(option)
 }
 
 /// Which of several mechanisms an option is for.
 fn named<'o>(option: &'o str, names: &[&str]) -> Result<(&'o str, &'o str), Failure> {
-    let parts = option.split_once('=').filter(|(name, _)| names.contains(name));
-    parts.ok_or_else(|| Failure::new(format!("-O: {option}: with several mechanisms it must be MECHANISM=OPTION")))
+    match option.split_once('=') {
+        Some((name, text)) if names.contains(&name) => Ok((name, text)),
+        Some((name, _)) if NAMES.contains(&name) => {
+            Err(Failure::new(format!("-O: {name} is none of -a {}", names.join(","))))
+        }
+        _ => Err(Failure::new(format!("-O: {option}: with several mechanisms it must be MECHANISM=OPTION"))),
+    }
 }
 
 /// Files are found from where the program was started, not from the run directory that it goes to.
@@ -103,12 +118,13 @@ mod tests {
         assert_eq!(asked("ldap", &[""]).unwrap(), [Mechanism::Ldap(CONFIGURATION.into())]);
         assert_eq!(asked("httpform", &["c"]).unwrap(), [Mechanism::Httpform(here.join("c"))]);
         assert_eq!(asked("rimap", &["a=b/143"]).unwrap(), [Mechanism::Rimap("a=b/143".into())]);
+        assert_eq!(asked("rimap", &["rimap=a/143"]).unwrap(), [Mechanism::Rimap("a/143".into())]);
         assert_eq!(asked("pam", &["ignored"]).unwrap(), [Mechanism::Host(Kind::Pam)]);
     }
 
     #[test]
     fn several_have_theirs_named() {
-        let both = asked("sasldb,LDAP", &["ldap=/a=b", "sasldb=/x", "sasldb=/y"]).unwrap();
+        let both = asked("sasldb, LDAP", &["ldap=/a=b", "sasldb=/x", "sasldb=/y"]).unwrap();
         assert_eq!(both, [Mechanism::Sasldb(Location::parse("/y")), Mechanism::Ldap("/a=b".into())]);
         assert_eq!(asked("ldap,shadow", &[]).unwrap()[0], Mechanism::Ldap(CONFIGURATION.into()));
     }
@@ -122,7 +138,7 @@ mod tests {
             ("sasldb,Kerberos5", &[], "kerberos5: not in this version"),
             ("pam,sasldb,PAM", &[], "-a: pam is there twice"),
             ("sasldb,pam", &["/x"], "-O: /x: with several mechanisms"),
-            ("sasldb,pam", &["ldap=/x"], "-O: ldap=/x: with several mechanisms"),
+            ("sasldb,pam", &["ldap=/x"], "-O: ldap is none of -a sasldb,pam"),
         ] {
             let said = asked(list, options).unwrap_err();
             assert!(said.contains(words), "{list}: {said}");

@@ -52,6 +52,9 @@ impl Settings {
         };
         let data = conf.value("httpform_data").ok_or_else(|| conf.error("httpform_data", "is needed"))?;
         let template = Template::new(data, format(conf)?).map_err(|what| conf.error("httpform_data", what))?;
+        if !template.has_password() {
+            return Err(conf.error("httpform_data", "has no %p: nobody would look at the password"));
+        }
         Ok(Self { address, target, tls, template, limit: limit(conf)? })
     }
 }
@@ -146,7 +149,7 @@ mod tests {
             ("httpform_url: https://[::1]:99/a/b?c=d \n", "::1/99", "/a/b?c=d", true),
             ("httpform_url: https://h/\nhttpform_tls_check_peer: no\n", "h/443", "/", true),
         ] {
-            let settings = read(&format!("{text}httpform_data: x")).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let settings = read(&format!("{text}httpform_data: %p")).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((settings.address.to_string().as_str(), &*settings.target), (address, target), "{text}");
             assert_eq!((settings.tls.is_some(), settings.limit.as_secs()), (tls, 30), "{text}");
         }
@@ -170,10 +173,11 @@ mod tests {
             ("httpform_url: http://h/\nhttpform_tls_cert: /a", "/x: line 1: httpform_url: must begin with https://"),
             ("httpform_uri: /\nhttpform_tls_cert: /a", "/x: line 2: httpform_tls_cert: needs httpform_url"),
             ("httpform_url: https://h/\nhttpform_tls_cert: /no/such", "/x: line 2: httpform_tls_cert: /no/such: "),
-            ("httpform_uri: /a\nhttpform_data: x\nhttpform_format: xml", "/x: line 3: httpform_format: must be"),
+            ("httpform_uri: /a\nhttpform_data: %p\nhttpform_format: xml", "/x: line 3: httpform_format: must be"),
+            ("httpform_uri: /a\nhttpform_data: u=%u&p=%%p&", "/x: line 2: httpform_data: has no %p"),
             ("httpform_uri: /a\nhttpform_data: u=%u\nhttpform_format: json", "/x: line 2: httpform_data: is no JSON"),
-            ("httpform_uri: /a\nhttpform_data: x\nhttpform_timeout: 0", "/x: line 3: httpform_timeout: must be 1 to"),
-            ("httpform_uri: /a\nhttpform_data: x\nhttpform_timeout: 1m", "/x: line 3: httpform_timeout: must be a"),
+            ("httpform_uri: /a\nhttpform_data: %p\nhttpform_timeout: 0", "/x: line 3: httpform_timeout: must be 1 to"),
+            ("httpform_uri: /a\nhttpform_data: %p\nhttpform_timeout: 1m", "/x: line 3: httpform_timeout: must be a"),
         ] {
             let error = read(text).map(|_| ()).expect_err(text);
             assert!(error.starts_with(complaint), "{text}: {error}");

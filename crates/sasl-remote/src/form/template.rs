@@ -29,6 +29,19 @@ impl Template {
         Ok(Self { text: text.to_vec().into(), format })
     }
 
+    /// Whether the password is sent at all.
+    pub(super) fn has_password(&self) -> bool {
+        let mut octets = self.text.iter();
+        while octets.any(|octet| *octet == b'%') {
+            match octets.clone().next() {
+                Some(b'p') => return true,
+                Some(b'%') => drop(octets.next()),
+                _ => {}
+            }
+        }
+        false
+    }
+
     pub(super) fn content_type(&self) -> &'static str {
         match self.format {
             Format::Form => "application/x-www-form-urlencoded",

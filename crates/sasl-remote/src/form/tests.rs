@@ -64,11 +64,11 @@ async fn the_request_is_that_of_the_original() {
 #[tokio::test]
 async fn a_json_request_says_so() {
     let (port, heard) = server(&[b"HTTP/1.1 204 No Content\r\n\r\n"]).await;
-    let form = form(port, "httpform_format: json\nhttpform_data: {\"u\": \"%u\", \"s\": \"%s\"}");
+    let form = form(port, "httpform_format: json\nhttpform_data: {\"u\": \"%u\", \"s\": \"%s\", \"p\": \"%p\"}");
     assert_eq!(form.check(&attempt()).await.verdict, Verdict::Accepted);
     let heard = heard.await.unwrap();
-    assert!(heard.contains("\r\nContent-Type: application/json\r\nContent-Length: 25\r\n"), "{heard}");
-    assert!(heard.ends_with("\r\n\r\n{\"u\": \"web\", \"s\": \"imap\"}"), "{heard}");
+    assert!(heard.contains("\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"), "{heard}");
+    assert!(heard.ends_with("\r\n\r\n{\"u\": \"web\", \"s\": \"imap\", \"p\": \"webpw\"}"), "{heard}");
     let odd = Attempt { login: vec![0xff], ..attempt() };
     assert_eq!(form.check(&odd).await.verdict, Verdict::Refused);
 }

@@ -155,6 +155,8 @@ pub(crate) fn warnings(conf: &Conf) -> Result<Vec<ConfError>, ConfError> {
     warn("ldap_referrals", conf.switch("ldap_referrals")? == Some(true), "referrals are not followed");
     warn("ldap_tls_check_peer", conf.switch("ldap_tls_check_peer")? == Some(false), "anybody may be the server");
     warn("ldap_tls_ciphers", is_set("ldap_tls_ciphers"), "has no effect: all ciphers that are spoken are good ones");
+    let filter = FilterTemplate::parse(conf.value("ldap_filter").unwrap_or(DEFAULT_FILTER));
+    warn("ldap_filter", !filter.has_login(), "has no %u and no %U: it finds the same for everybody");
     warn("ldap_debug", conf.number("ldap_debug")?.is_some_and(|level| level > 0), "has no effect");
     warn("ldap_group_match_method", is_set("ldap_group_match_method") && !has_group, "has no effect without a group");
     conf.switch("ldap_restart")?;

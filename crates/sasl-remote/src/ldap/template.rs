@@ -64,6 +64,11 @@ impl FilterTemplate {
         Self(Template::parse(text))
     }
 
+    /// Whether it is about whoever logs in.
+    pub(crate) fn has_login(&self) -> bool {
+        self.0.tokens().any(|token| matches!(token, Token::Login | Token::User))
+    }
+
     /// The text of a filter. No value changes its structure.
     pub(crate) fn expand(&self, values: &Values<'_>) -> Result<Vec<u8>, TooLong> {
         self.0.expand(values, |_, value, text| value.iter().for_each(|octet| push_in_filter(*octet, text)))
@@ -73,6 +78,11 @@ impl FilterTemplate {
 impl DnTemplate {
     pub(crate) fn parse(text: &[u8]) -> Self {
         Self(Template::parse(text))
+    }
+
+    /// Whether it is the same for everybody.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.0.tokens().next().is_none()
     }
 
     /// The text of a DN. No value changes its structure, but for the user's DN, which is one and comes as it is.
@@ -100,6 +110,13 @@ impl Template {
         pieces.push(Piece::Text(rest.to_vec()));
         pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
         Self(pieces)
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = Token> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Token(token) => Some(*token),
+            Piece::Text(_) => None,
+        })
     }
 
     fn expand(&self, values: &Values<'_>, escape: impl Fn(Token, &[u8], &mut Vec<u8>)) -> Result<Vec<u8>, TooLong> {
