@@ -14,7 +14,7 @@ use sasl_core::{escape::Escaped, secret::Secret};
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_wire::{
     frame::Decoded,
-    saslauthd::{Malformed, Reply, Request, decode_request, encode_reply},
+    saslauthd::{Field, Malformed, Reply, Request, decode_request, encode_reply},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -34,6 +34,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 2048;
+
+/// The longest login that there can be, with its realm: what two bytes count.
+const LONGEST_LOGIN: usize = u16::MAX as usize;
 
 /// What all connections share.
 pub struct Service {
@@ -149,6 +152,9 @@ impl Service {
 
     fn decide(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
         let login = self.checker.login(request);
+        if login.len() > LONGEST_LOGIN {
+            return self.refuse(&stream, Malformed::TooLong(Field::Login));
+        }
         let request = &Request { login: &login, ..*request };
         if let Some(outcome) = self.checker.recall(request) {
             return self.answer(&stream, request, &outcome);
@@ -282,12 +288,24 @@ struct Shown<'a>(&'a [u8], usize);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = Escaped(self.0).to_string();
-        if text.len() <= self.1 {
-            return f.write_str(&text);
-        }
-        let end = (0..=self.1).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        write!(f, "{}...", &text[..end])
+        cut(&Escaped(self.0).to_string(), self.1, f)
+    }
+}
+
+fn cut(text: &str, longest: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if text.len() <= longest {
+        return f.write_str(text);
+    }
+    let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    write!(f, "{}...", &text[..end])
+}
+
+/// A reason, which others had a part in: it leaves room for who asked, behind it.
+struct Reason<'a>(&'a str);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        cut(self.0, 220, f)
     }
 }
 
@@ -308,7 +326,7 @@ impl fmt::Display for Decision<'_> {
             "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech={}]",
             self.outcome.mechanism
         )?;
-        write!(f, " [reason={}] {}", self.outcome.reason, self.peer)?;
+        write!(f, " [reason={}] {}", Reason(&self.outcome.reason), self.peer)?;
         client.map_or(Ok(()), |client| write!(f, " [client={}]", Shown(client, 64)))
     }
 }
@@ -322,6 +340,18 @@ impl fmt::Debug for Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_leaves_room_for_who_asked_whatever_was_sent_and_said() {
+        let (name, other) = (&[0xff; 256][..], &[1; 256][..]);
+        let request =
+            Request { login: name, password: b"", service: other, realm: name, client: Some(b"2001:db8::1;65535") };
+        let outcome = Outcome::new("httpform", Answer::unavailable(Escaped(&[1; 4096]).to_string()));
+        let (stream, _peer) = UnixStream::pair().unwrap();
+        let line = Decision { request: &request, outcome: &outcome, peer: Peer(&stream) }.to_string();
+        assert!(line.len() < 1024 - "<38>saslauthd[4194304]: ".len(), "{}", line.len());
+        assert!(line.ends_with("[client=2001:db8::1;65535]") && line.contains("...] [pid="), "{line}");
+    }
 
     #[test]
     fn a_field_is_shown_whole_or_marked_as_cut() {

@@ -11,6 +11,7 @@ use nix::{
     unistd::Uid,
 };
 use running::{Daemon, ask, connect, request, users};
+use sasl_wire::saslauthd::{Request, encode_request};
 use sasldb::record::Status;
 use std::{
     io::{Read, Write},
@@ -481,6 +482,18 @@ fn combined_with_the_realm_a_login_is_another() {
     let daemon = Daemon::start(&["-r"]);
     users::set(daemon.database(), "ann@example.com", "pen");
     assert_eq!([daemon.ask("tim", "pencil"), daemon.ask("ann", "pen")], [NO, OK]);
+}
+
+#[test]
+fn a_login_that_is_too_long_with_its_realm_is_refused_and_no_harm() {
+    let daemon = Daemon::start(&["-r", "--max-field", "65535"]);
+    let half = "x".repeat(40_000);
+    let mut bytes = Vec::new();
+    let (login, realm) = (half.as_bytes(), half.as_bytes());
+    encode_request(&Request { login, password: b"pencil", service: b"", realm, client: None }, &mut bytes);
+    assert_eq!(ask(daemon.socket(), &bytes), b"\0\x03NO ");
+    assert_eq!(daemon.ask("tim", "pencil"), NO);
+    assert!(daemon.log().contains("login too long"), "{}", daemon.log());
 }
 
 #[test]
