@@ -85,6 +85,12 @@ impl HelperPool {
         }
     }
 
+    /// How many descriptors all of it takes: two for each process, of those that work, that wait and that are idle.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        2 * (2 + WAITING_FOR_EACH) * self.most
+    }
+
     /// What is to be done once a second: those that have retired are waited for.
     pub fn tick(&self) {
         self.idle.borrow_mut().retain_mut(|process| !process.has_ended());

@@ -3,7 +3,7 @@
 
 mod helping;
 
-use helping::{Helper, Outcome, answer};
+use helping::{Helper, Outcome, PamDaemon, answer};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -189,6 +189,27 @@ fn a_module_that_leaks_descriptors_or_memory_ends_the_helper_between_two_request
         assert!((least..8).contains(&answers), "{fault}: {answers}");
         assert_eq!(helper.end().code(), Some(RETIRED.into()), "{fault}");
     }
+}
+
+#[test]
+fn what_a_module_says_on_the_channel_is_no_answer_to_the_next_request() {
+    let daemon = PamDaemon::start();
+    for _ in 0..3 {
+        let _ = daemon.accepts("talk");
+        assert!(!daemon.accepts("wrong"));
+        assert!(daemon.accepts("pencil"));
+    }
+}
+
+#[test]
+fn a_module_that_ends_the_process_as_if_it_were_worn_costs_one_request_and_one_process() {
+    let daemon = PamDaemon::start();
+    let start = Instant::now();
+    for _ in 0..3 {
+        assert!(!daemon.accepts(&format!("exit {RETIRED}")));
+        assert!(daemon.accepts("pencil"));
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "it was tried again and again");
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Helper {
 
     /// One for PAM, whose service `test` has the module that does what its password says.
     pub(crate) fn start_pam() -> Self {
-        Self::start("pam", &[("pam.d/test", &format!("auth required {0}\naccount required {0}\n", module().display()))])
+        Self::start("pam", &[("pam.d/test", &service())])
     }
 
     pub(crate) fn ask(&mut self, login: &str, password: &str) -> Outcome {
@@ -117,6 +117,61 @@ impl Drop for Helper {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A whole daemon with one helper for PAM, whose service `test` has the module that does what its password says.
+pub(crate) struct PamDaemon {
+    child: Child,
+    scratch: TempDir,
+}
+
+const DAEMON_IN_ITS_OWN_ETC: &str = r#"
+    mount --bind "$1/pam.d" /etc/pam.d || exit 9
+    exec "$2" -d -a pam -n 1 -m "$1/run"
+"#;
+
+impl PamDaemon {
+    pub(crate) fn start() -> Self {
+        let scratch = tempfile::Builder::new().prefix("pool-").tempdir().unwrap();
+        fs::create_dir(scratch.path().join("pam.d")).unwrap();
+        fs::write(scratch.path().join("pam.d/test"), service()).unwrap();
+        let mut command = Command::new("unshare");
+        command.arg(if Uid::effective().is_root() { "-m" } else { "-mr" });
+        command.args(["sh", "-c", DAEMON_IN_ITS_OWN_ETC, "sh"]).arg(scratch.path());
+        command.arg(env!("CARGO_BIN_EXE_saslauthd")).stderr(log(scratch.path()));
+        let daemon = Self { child: command.spawn().unwrap(), scratch };
+        let start = Instant::now();
+        while UnixStream::connect(daemon.scratch.path().join("run/mux")).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(10), "it does not listen");
+            thread::sleep(Duration::from_millis(10));
+        }
+        daemon
+    }
+
+    /// Whether the password is right, it says.
+    pub(crate) fn accepts(&self, password: &str) -> bool {
+        let mut bytes = Vec::new();
+        let request =
+            Request { login: b"tim", password: password.as_bytes(), service: b"test", realm: b"", client: None };
+        encode_request(&request, &mut bytes);
+        let mut socket = UnixStream::connect(self.scratch.path().join("run/mux")).unwrap();
+        socket.write_all(&bytes).unwrap();
+        let mut said = Vec::new();
+        socket.read_to_end(&mut said).unwrap();
+        assert!([&b"\0\x02OK"[..], b"\0\x02NO"].contains(&&*said), "{said:?}");
+        said == b"\0\x02OK"
+    }
+}
+
+impl Drop for PamDaemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn service() -> String {
+    format!("auth required {0}\naccount required {0}\n", module().display())
 }
 
 pub(crate) fn answer(text: &str) -> Outcome {

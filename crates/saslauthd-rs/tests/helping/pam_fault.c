@@ -27,6 +27,13 @@ static int open_others(void) {
     return 0;
 }
 
+/* What the helper itself says to a right password, more often than it was asked. */
+static void talk_on_sockets(void) {
+    for (int fd = 3; fd < 64; fd++)
+        for (int i = 0; i < 3; i++)
+            send(fd, "\0\2OK", 4, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void leak_memory(void) {
     size_t size = 5 << 20;
     char *memory = malloc(size);
@@ -66,6 +73,10 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
         abort();
     if (!strcmp(word, "exit"))
         exit(0);
+    if (!strncmp(word, "exit ", 5))
+        exit(atoi(word + 5));
+    if (!strcmp(word, "talk"))
+        return talk_on_sockets(), AUTH_ERR;
     if (!strcmp(word, "crash"))
         *(volatile int *)8 = 1;
     if (!strcmp(word, "fork"))
