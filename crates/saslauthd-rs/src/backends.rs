@@ -34,6 +34,16 @@ impl Backend {
         }
     }
 
+    /// How many descriptors it may take besides those that are always open.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        match self {
+            Self::Sasldb(_) => 0,
+            Self::Host(host) => host.descriptors(),
+            Self::Remote(remote) => remote.descriptors(),
+        }
+    }
+
     /// Checks a password, for `client`. A store of ours remembers by itself, in `cache`, what it can take back at once.
     pub async fn check(&self, attempt: &Attempt, client: &Client, cache: Option<&RefCell<Cache>>) -> Answer {
         match self {

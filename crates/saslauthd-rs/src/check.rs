@@ -3,8 +3,9 @@
 use crate::{
     backends::{Backend, sasldb::Sasldb},
     cache::{Cache, Mac},
+    helper::backend::Kind,
     log::Level,
-    peer::Client,
+    peer::{Client, host_of},
 };
 use sasl_remote::attempt::{Answer, Attempt, Verdict};
 use sasl_wire::saslauthd::Request;
@@ -74,17 +75,17 @@ impl Checker {
     /// What is known of a request without more than a look: above all, that its password was right a moment ago.
     pub fn recall(&self, request: &Request<'_>) -> Option<Outcome> {
         let mut cache = self.cache.as_ref()?.borrow_mut();
-        let sasldb = self.sasldb();
-        if sasldb.is_some_and(|sasldb| sasldb.recalls(&mut cache, request)) {
+        if self.first().is_some_and(|sasldb| sasldb.recalls(&mut cache, request)) {
             return Some(Outcome::new("sasldb", Answer::accepted(CACHED)));
         }
         if self.remember == Remember::OurOwn {
             return None;
         }
-        let mac = of_others(&cache, [request.login, request.service, request.realm], request.password);
+        let address = self.seen(request.client);
+        let mac = of_others(&cache, [request.login, request.service, request.realm, address], request.password);
         cache.find(mac)?;
         // Whoever has come into our store meanwhile is that one's to judge.
-        let ours = sasldb.is_some_and(|sasldb| sasldb.may_know(request));
+        let ours = self.sasldb().is_some_and(|sasldb| sasldb.may_know(request));
         (!ours).then(|| Outcome::new(self.other(), Answer::accepted(CACHED)))
     }
 
@@ -92,11 +93,12 @@ impl Checker {
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Outcome {
         let mut outcome = Outcome::new("none", Answer::unknown("unknown user"));
         for backend in &self.backends {
-            let answer = backend.check(attempt, client, self.cache.as_ref()).await;
+            let cache = self.cache.as_ref().filter(|_| self.first().is_some());
+            let answer = backend.check(attempt, client, cache).await;
             let decides = answer.verdict != Verdict::Unknown;
             outcome = Outcome::new(backend.name(), answer);
             if decides {
-                self.remember(backend, attempt, &outcome);
+                self.remember(backend, (attempt, client), &outcome);
                 break;
             }
         }
@@ -122,6 +124,12 @@ impl Checker {
         all
     }
 
+    /// How many descriptors the back ends may take.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.backends.iter().map(Backend::descriptors).sum()
+    }
+
     /// The back end that is a store of ours, if one is.
     #[must_use]
     pub fn sasldb(&self) -> Option<&Sasldb> {
@@ -131,6 +139,21 @@ impl Checker {
         })
     }
 
+    /// It, if it is asked before all others: what it remembers is the last word on a user only then. Another before it may decide
+    /// otherwise for another service, or know the user by now.
+    fn first(&self) -> Option<&Sasldb> {
+        match self.backends.first() {
+            Some(Backend::Sasldb(sasldb)) => Some(sasldb),
+            _ => None,
+        }
+    }
+
+    /// Where the client is, as far as a back end looks at that: PAM may let somebody in from one place alone.
+    fn seen<'a>(&self, client: Option<&'a [u8]>) -> &'a [u8] {
+        let is_seen = self.backends.iter().any(|backend| backend.name() == Kind::Pam.name());
+        client.filter(|_| is_seen).map(host_of).unwrap_or_default()
+    }
+
     /// By whom, as far as that can be told, what others said was remembered.
     fn other(&self) -> &'static str {
         let mut others = self.backends.iter().map(Backend::name).filter(|name| *name != "sasldb");
@@ -138,19 +161,21 @@ impl Checker {
     }
 
     /// A store of ours does so by itself.
-    fn remember(&self, backend: &Backend, attempt: &Attempt, outcome: &Outcome) {
+    fn remember(&self, backend: &Backend, (attempt, client): (&Attempt, &Client), outcome: &Outcome) {
         let wanted = outcome.accepted && self.remember == Remember::All && !matches!(backend, Backend::Sasldb(_));
         if let Some(cache) = self.cache.as_ref().filter(|_| wanted) {
             let mut cache = cache.borrow_mut();
-            let mac = of_others(&cache, [&attempt.login, &attempt.service, &attempt.realm], attempt.password.expose());
+            let Attempt { login, service, realm, password } = attempt;
+            let address = self.seen(client.address.as_deref());
+            let mac = of_others(&cache, [login, service, realm, address], password.expose());
             cache.learn(mac, None);
         }
     }
 }
 
-/// Of what others checked, the service counts as well. In a store of ours nobody has an empty name.
-fn of_others(cache: &Cache, [login, service, realm]: [&[u8]; 3], password: &[u8]) -> Mac {
-    cache.mac(&[b"", login, service, realm], password)
+/// Of what others checked, the service counts as well, and with PAM where the client is. In a store of ours nobody has an empty name.
+fn of_others(cache: &Cache, [login, service, realm, address]: [&[u8]; 4], password: &[u8]) -> Mac {
+    cache.mac(&[b"", login, service, realm, address], password)
 }
 
 impl Outcome {
@@ -159,5 +184,88 @@ impl Outcome {
     pub fn new(mechanism: &'static str, Answer { verdict, reason }: Answer) -> Self {
         let level = if verdict == Verdict::Unavailable { Level::Error } else { Level::Info };
         Self { accepted: verdict == Verdict::Accepted, mechanism, reason, level }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        backends::{
+            host::Host,
+            remote::{Remote, Server},
+        },
+        database::Database,
+        log::{Destination, Log},
+        pool::Pool,
+    };
+    use sasl_core::{secret::Secret, verifier::Verifiers};
+    use sasl_remote::imap::Rimap;
+    use sasldb::{
+        location::{Access, Location},
+        name::Name,
+        open::open,
+        record::Record,
+        store::Change,
+    };
+    use std::{os::unix::net::UnixStream, path::Path, rc::Rc, sync::Arc, time::Duration};
+
+    const REQUEST: Request<'_> =
+        Request { login: b"tim", password: b"pencil", service: b"imap", realm: b"r", client: Some(b"192.0.2.1;25") };
+
+    fn checker(backends: Vec<Backend>, remember: Remember) -> Checker {
+        let cache = Cache::new(4096, Duration::from_secs(60)).unwrap();
+        Checker::new(backends, Some(cache), remember, Combine::No)
+    }
+
+    fn rimap() -> Backend {
+        Backend::Remote(Remote::new(Server::Rimap(Rimap::new("localhost").unwrap())))
+    }
+
+    fn sasldb(path: &Path) -> Backend {
+        let database = Database::new(&Location::parse(path), Rc::new(Log::new(Destination::Stderr, false)));
+        Backend::Sasldb(Sasldb::new(database, Pool::new(1).unwrap(), b"r".to_vec()))
+    }
+
+    #[test]
+    fn what_a_store_of_ours_remembers_counts_where_it_is_asked_first() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("db");
+        let record = Record::new(Name::new(b"tim", b"r").unwrap(), Verifiers::default()).unwrap();
+        let stamp = record.stamp();
+        open(&Location::parse(&path), Access::Create).unwrap().write(&mut [Change::Put(record)].into_iter()).unwrap();
+        let recalls = |backends| {
+            let checker = checker(backends, Remember::OurOwn);
+            let mut cache = checker.cache.as_ref().unwrap().borrow_mut();
+            let mac = cache.mac(&[b"tim", b"r"], b"pencil");
+            cache.learn(mac, Some(stamp));
+            drop(cache);
+            checker.recall(&REQUEST).is_some()
+        };
+        assert!(recalls(vec![sasldb(&path), rimap()]));
+        assert!(
+            !recalls(vec![rimap(), sasldb(&path)]),
+            "the server may say otherwise, for another service for instance"
+        );
+    }
+
+    #[test]
+    fn what_pam_said_of_a_client_goes_for_the_same_place_alone() {
+        let recalled = |backend: Backend| {
+            let checker = checker(vec![backend], Remember::All);
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let client = Client { stream: Arc::new(stream), address: REQUEST.client.map(<[u8]>::to_vec) };
+            let attempt = Attempt {
+                login: REQUEST.login.to_vec(),
+                password: Secret::new(REQUEST.password),
+                service: REQUEST.service.to_vec(),
+                realm: REQUEST.realm.to_vec(),
+            };
+            checker.remember(&checker.backends[0], (&attempt, &client), &Outcome::new("", Answer::accepted("")));
+            [Some(&b"192.0.2.1;26"[..]), Some(b"192.0.2.2;25"), None]
+                .map(|client| checker.recall(&Request { client, ..REQUEST }).is_some())
+        };
+        assert_eq!(recalled(Backend::Host(Host::new(Kind::Pam, 1))), [true, false, false]);
+        assert_eq!(recalled(rimap()), [true; 3]);
     }
 }

@@ -20,6 +20,12 @@ pub struct Client {
     pub address: Option<Vec<u8>>,
 }
 
+/// The address without the port behind it.
+#[must_use]
+pub fn host_of(address: &[u8]) -> &[u8] {
+    address.split(|byte| *byte == b';').next().unwrap_or_default()
+}
+
 /// Whom the system says that is; nobody where it does not.
 #[must_use]
 pub fn uid(stream: &UnixStream) -> u32 {

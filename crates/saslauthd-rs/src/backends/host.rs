@@ -3,7 +3,7 @@
 use crate::{
     helper::{answer::Answer as Found, backend::Kind},
     helper_pool::HelperPool,
-    peer::Client,
+    peer::{Client, host_of},
 };
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_system::finding::Finding;
@@ -39,6 +39,12 @@ impl Host {
         self.helpers.tick();
     }
 
+    /// How many descriptors it may take.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.helpers.descriptors()
+    }
+
     /// Checks a password. Where PAM wants a failure to take its time, that is taken here, and no helper waits.
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
         let Attempt { login, password, service, realm } = attempt;
@@ -55,11 +61,6 @@ impl Host {
             Err(trouble) => Answer::unavailable(trouble.text()),
         }
     }
-}
-
-/// Without the port.
-fn host_of(client: &[u8]) -> &[u8] {
-    client.split(|byte| *byte == b';').next().unwrap_or_default()
 }
 
 fn answer(finding: Finding) -> Answer {

@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// So many checks at once go to a server. Each has a connection.
 const MOST: usize = 64;
 
+/// With those that look for the server's address.
+const DESCRIPTORS: usize = 3 * MOST;
+
 /// A server, and how many may ask it at once.
 #[derive(Debug)]
 pub struct Remote {
@@ -58,6 +61,12 @@ impl Remote {
             Server::Rimap(rimap) => rimap.unresolved().await,
             Server::Httpform(form) => form.unresolved().await.into_iter().collect(),
         }
+    }
+
+    /// How many descriptors it may take.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        DESCRIPTORS
     }
 
     /// Checks a password.
