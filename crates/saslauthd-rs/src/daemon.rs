@@ -35,8 +35,8 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// Connections at once, however many files may be open: a silent one takes some 8 KiB, here and in the kernel.
 const MOST_OPEN: usize = 16 * 1024;
 
-/// Descriptors for everything but connections.
-const OTHER_FILES: u64 = 24;
+/// Descriptors for everything but connections and back ends.
+const OTHER_FILES: usize = 24;
 
 /// Runs the program.
 #[must_use]
@@ -93,8 +93,7 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
         RunDirectory::claim(&settings.directory).map_err(|failure| as_the_original_ends(settings, failure))?;
     let log = Rc::new(Log::new(settings.log, settings.verbose));
     let checker = checker(settings, &log).inspect_err(|failure| leave_word(&log, failure))?;
-    let most_open =
-        usize::try_from(raise_open_files().saturating_sub(OTHER_FILES)).unwrap_or(MOST_OPEN).clamp(1, MOST_OPEN);
+    let most_open = most_open(raise_open_files(), checker.descriptors());
     let limits = Limits { deadline: settings.deadline, most_open, longest_field: settings.longest_field };
     let service = Service::new(checker, Rc::clone(&log), limits);
     let socket = directory.listen(settings.socket_mode, settings.socket_group)?;
@@ -108,6 +107,8 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
         run(listener, signals, &directory, &service).await
     });
     log.write(Level::Info, "ended");
+    // A thread may still look for a server's address, which takes as long as it takes.
+    runtime.shutdown_background();
     served.map_err(failed)
 }
 
@@ -134,6 +135,13 @@ fn raise_open_files() -> u64 {
         Ok(()) => hard,
         Err(_) => soft,
     }
+}
+
+/// How many connections there can be. Clients that only wait must not keep back ends from what they need, which in turn take no
+/// more than half.
+fn most_open(files: u64, of_backends: usize) -> usize {
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    files.saturating_sub(OTHER_FILES).saturating_sub(of_backends.min(files / 2)).clamp(1, MOST_OPEN)
 }
 
 /// One thread serves all: what takes long is elsewhere.
@@ -195,4 +203,16 @@ async fn attend(mut signals: Signals, service: Rc<Service>, end: oneshot::Sender
     }
     // Whoever waits for it is told even if it is dropped.
     let _ = end.send(());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_leave_back_ends_what_they_need_and_these_leave_them_half() {
+        assert_eq!([most_open(1024, 0), most_open(1024, 100), most_open(1024, 5000)], [1000, 900, 488]);
+        assert_eq!([most_open(60, 0), most_open(60, 192), most_open(20, 192)], [36, 6, 1]);
+        assert_eq!(most_open(u64::MAX, 192), MOST_OPEN);
+    }
 }
