@@ -130,20 +130,20 @@ impl Connection {
         let deadline = Deadline::after(self.limit);
         self.last = self.last.checked_add(1).filter(|number| *number <= i32::MAX.cast_unsigned()).unwrap_or(1);
         let message = request.encode(self.last);
-        let answered = deadline.bound(self.exchange(&message)).await?;
+        let answered = deadline.bound(self.exchange(&message, request.ends_with())).await?;
         match code::is_down(answered.code) {
             true => Err(Fault::down(code::name(answered.code))),
             false => Ok(answered),
         }
     }
 
-    async fn exchange(&mut self, message: &[u8]) -> io::Result<Answered> {
+    async fn exchange(&mut self, message: &[u8], end: u8) -> io::Result<Answered> {
         self.stream.write_all(message).await?;
         self.stream.flush().await?;
         let mut answered = Answered::default();
         for _ in 0..MOST_MESSAGES {
             let length = self.fill().await?;
-            let is_whole = answered.take(&self.buffer[..length], self.last)?;
+            let is_whole = answered.take(&self.buffer[..length], self.last, end)?;
             self.buffer.drain(..length);
             if is_whole {
                 return Ok(answered);
@@ -169,14 +169,15 @@ impl Connection {
 }
 
 impl Answered {
-    /// Takes in a message that answers question `number`. True where it is the last.
-    fn take(&mut self, message: &[u8], number: u32) -> io::Result<bool> {
+    /// Takes in a message that answers question `number`, whose answer ends with one of that tag. True where it is that one.
+    fn take(&mut self, message: &[u8], number: u32, end: u8) -> io::Result<bool> {
         match parse(message).map_err(|_| malformed())? {
             (0, _) => return Err(io::ErrorKind::ConnectionAborted.into()),
             (other, _) if other != number => return Err(malformed()),
             (_, Reply::Entry(entry)) if self.entries.len() < MOST_ENTRIES => self.entries.push(entry),
             (_, Reply::Reference) => self.is_referred = true,
             (_, Reply::Entry(_) | Reply::Other) => {}
+            (_, Reply::Outcome(outcome)) if outcome.tag != end => return Err(malformed()),
             (_, Reply::Outcome(outcome)) => {
                 self.code = outcome.code;
                 self.text = outcome.text[..outcome.text.len().min(MOST_TEXT)].to_vec();

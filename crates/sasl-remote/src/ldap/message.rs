@@ -17,6 +17,11 @@ const SEARCH: u8 = 0x63;
 const COMPARE: u8 = 0x6e;
 const EXTENDED: u8 = 0x77;
 
+const BIND_RESPONSE: u8 = 0x61;
+const SEARCH_DONE: u8 = 0x65;
+const COMPARE_RESPONSE: u8 = 0x6f;
+const EXTENDED_RESPONSE: u8 = 0x78;
+
 const ENTRY: u8 = 0x64;
 const REFERENCE: u8 = 0x73;
 const INTERMEDIATE: u8 = 0x79;
@@ -88,6 +93,8 @@ pub(crate) struct Entry {
 /// How it ended: the result code, and what the server has to say of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Outcome<'a> {
+    /// What kind of question it ends.
+    pub(crate) tag: u8,
     pub(crate) code: u32,
     pub(crate) text: &'a [u8],
     /// The next challenge of a SASL exchange, or what an extended operation gives.
@@ -103,6 +110,16 @@ impl Request<'_> {
             self.write(writer);
         });
         writer.finish()
+    }
+
+    /// The tag of what ends its answer.
+    pub(crate) fn ends_with(&self) -> u8 {
+        match self {
+            Self::Bind { .. } | Self::SaslBind { .. } => BIND_RESPONSE,
+            Self::Search(_) => SEARCH_DONE,
+            Self::Compare { .. } => COMPARE_RESPONSE,
+            Self::StartTls | Self::WhoAmI => EXTENDED_RESPONSE,
+        }
     }
 
     /// How long its strings are.
@@ -166,7 +183,7 @@ pub(crate) fn parse(message: &[u8]) -> Result<(u32, Reply<'_>), Malformed> {
         (ENTRY, content) => Reply::Entry(entry(content)?),
         (REFERENCE, _) => Reply::Reference,
         (INTERMEDIATE, _) => Reply::Other,
-        (_, content) => Reply::Outcome(outcome(content)?),
+        (tag, content) => Reply::Outcome(outcome(tag, content)?),
     };
     Ok((number, reply))
 }
@@ -186,7 +203,7 @@ fn entry(content: &[u8]) -> Result<Entry, Malformed> {
     Ok(Entry { dn, values })
 }
 
-fn outcome(content: &[u8]) -> Result<Outcome<'_>, Malformed> {
+fn outcome(tag: u8, content: &[u8]) -> Result<Outcome<'_>, Malformed> {
     let mut reader = Reader::new(content);
     let code = reader.number(ENUMERATED)?;
     reader.expect(OCTETS)?;
@@ -196,7 +213,7 @@ fn outcome(content: &[u8]) -> Result<Outcome<'_>, Malformed> {
             data = Some(content);
         }
     }
-    Ok(Outcome { code, text, data })
+    Ok(Outcome { tag, code, text, data })
 }
 
 #[cfg(test)]
@@ -252,10 +269,13 @@ mod tests {
     #[test]
     fn replies_are_read() {
         let refused = b"\x30\x0f\x02\x01\x02\x61\x0a\x0a\x01\x31\x04\x00\x04\x03bad";
-        let outcome = Outcome { code: 49, text: b"bad", data: None };
+        let outcome = Outcome { tag: BIND_RESPONSE, code: 49, text: b"bad", data: None };
         assert_eq!(parse(refused), Ok((2, Reply::Outcome(outcome))));
         let challenge = b"\x30\x0f\x02\x01\x02\x61\x0a\x0a\x01\x0e\x04\x00\x04\x00\x87\x01x";
-        assert_eq!(parse(challenge), Ok((2, Reply::Outcome(Outcome { code: 14, text: b"", data: Some(b"x") }))));
+        assert_eq!(
+            parse(challenge),
+            Ok((2, Reply::Outcome(Outcome { tag: BIND_RESPONSE, code: 14, text: b"", data: Some(b"x") })))
+        );
         let entry = b"\x30\x1d\x02\x01\x03\x64\x18\x04\x04cn=a\x30\x10\x30\x0e\x04\x02pw\x31\x08\x04\x03one\x04\x01b";
         let values = [b"one".to_vec(), b"b".to_vec()].map(Zeroizing::new).to_vec();
         assert_eq!(parse(entry), Ok((3, Reply::Entry(Entry { dn: b"cn=a".to_vec(), values }))));
