@@ -65,6 +65,9 @@ pub struct Ldap {
     warnings: Vec<ConfError>,
 }
 
+/// So many of the passwords in one entry are compared: users may write their own, and each may be much work.
+const MOST_VALUES: usize = 16;
+
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl Ldap {
@@ -261,8 +264,10 @@ impl Ldap {
     /// Whether the password fits one of the values that are stored.
     async fn compare(&self, entry: &Entry, attempt: &Attempt) -> Result<(), Answer> {
         let mut answer = Answer::refused("no password in the entry");
-        self.decoy.borrow_mut().clone_from(&entry.values.last().map(|value| Secret::new(value.to_vec())));
-        for value in &entry.values {
+        if let Some(value) = entry.values.last() {
+            self.decoy.replace(Some(Secret::new(value.to_vec())));
+        }
+        for value in entry.values.iter().take(MOST_VALUES) {
             match self.fits(value, attempt).await {
                 Ok(()) => return Ok(()),
                 // That one could not be compared weighs more than that others do not fit.
@@ -270,7 +275,11 @@ impl Ldap {
                 Err(other) => answer = other,
             }
         }
-        Err(answer)
+        Err(if entry.values.len() > MOST_VALUES {
+            Answer::unavailable("more passwords than are compared")
+        } else {
+            answer
+        })
     }
 
     async fn fits(&self, value: &[u8], attempt: &Attempt) -> Result<(), Answer> {

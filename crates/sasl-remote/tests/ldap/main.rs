@@ -403,7 +403,7 @@ async fn a_server_that_speaks_no_ldap_is_unavailable() {
     let deep: &'static [u8] = Box::leak([0x30, 0x80].repeat(50_000).into_boxed_slice());
     // References without an end.
     let endless: &'static [u8] = Box::leak(b"\x30\x09\x02\x01\x01\x73\x04\x04\x02l:".repeat(1000).into_boxed_slice());
-    let replies: [&'static [u8]; 13] = [
+    let replies: [&'static [u8]; 14] = [
         b"\x30\x00",
         b"\x30\x03\x02\x01\x01",
         b"\x30\x05\x01\x01\x01\x61\x00",
@@ -414,6 +414,8 @@ async fn a_server_that_speaks_no_ldap_is_unavailable() {
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         // Of the right shape, for another question.
         b"\x30\x0c\x02\x01\x63\x61\x07\x0a\x01\x00\x04\x00\x04\x00",
+        // Everything is well, of a deletion.
+        b"\x30\x0c\x02\x01\x01\x6b\x07\x0a\x01\x00\x04\x00\x04\x00",
         // A notice of disconnection.
         b"\x30\x0c\x02\x01\x00\x78\x07\x0a\x01\x34\x04\x00\x04\x00",
         // Busy.
@@ -434,6 +436,28 @@ async fn a_server_that_speaks_no_ldap_is_unavailable() {
             assert!(begin.elapsed() < Duration::from_secs(3), "{reply:x?} {more}");
         }
     }
+}
+
+#[tokio::test]
+async fn only_so_many_passwords_of_one_entry_are_compared_and_the_others_are_no_wrong_password() {
+    for (before, expected) in [(15, Verdict::Accepted), (16, Verdict::Unavailable)] {
+        let values: Vec<_> = (0..before).map(|_| &b"x"[..]).chain([&b"s"[..]]).collect();
+        let uri = impostor(found(&values)).await;
+        assert_eq!(verdict(&over_uri(&uri, "ldap_auth_method: custom"), "u", "s").await, expected);
+    }
+}
+
+/// The answer to the first question, a search: one entry with these passwords.
+fn found(values: &[&[u8]]) -> &'static [u8] {
+    let element = |tag, content: &[&[u8]]| {
+        let content = content.concat();
+        [&[tag, u8::try_from(content.len()).unwrap()][..], &content].concat()
+    };
+    let values: Vec<_> = values.iter().map(|value| element(4, &[value])).collect();
+    let attribute = element(0x30, &[b"\x04\x02pw", &element(0x31, &[&values.concat()])]);
+    let entry = element(0x64, &[b"\x04\x04cn=a", &element(0x30, &[&attribute])]);
+    let done = b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00";
+    [&element(0x30, &[b"\x02\x01\x01", &entry])[..], done].concat().leak()
 }
 
 #[tokio::test]
