@@ -3,9 +3,14 @@
 
 use nix::{
     errno::Errno,
-    libc::{_exit, SIG_DFL, SIGRTMAX, signal},
+    libc::{_exit, SIG_DFL, SIGRTMAX, SYS_close_range, c_uint, close, signal, syscall},
     sys::signal::SigSet,
     unistd::{Pid, getpid},
+};
+
+use std::{
+    fs::{self, DirEntry},
+    io,
 };
 
 /// The process that we are.
@@ -32,6 +37,26 @@ impl Process {
 pub fn end_at_once(status: u8) -> ! {
     // SAFETY: it only ends the process; that nothing is cleaned up is the point.
     unsafe { _exit(status.into()) }
+}
+
+/// Closes every descriptor but the first three: whoever started the program may have libraries that let theirs be handed on. Call
+/// it before anything else is opened.
+pub fn close_inherited() {
+    const FIRST: c_uint = 3;
+    // SAFETY: nothing in this process owns one of them yet.
+    if unsafe { syscall(SYS_close_range, FIRST, c_uint::MAX, 0) } == 0 {
+        return;
+    }
+    // The system is older than that call. The list has a descriptor of its own, which is closed when it is read.
+    let open: Vec<i32> = fs::read_dir("/proc/self/fd").into_iter().flatten().filter_map(number).collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor >= 3) {
+        // SAFETY: as above.
+        let _ = unsafe { close(descriptor) };
+    }
+}
+
+fn number(entry: io::Result<DirEntry>) -> Option<i32> {
+    entry.ok()?.file_name().to_str()?.parse().ok()
 }
 
 /// Every signal has its effect, and none is held back: what a program should find when it starts, whoever started it.

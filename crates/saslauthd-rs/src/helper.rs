@@ -15,7 +15,7 @@ use channel::Channel;
 use nix::sys::{prctl::set_pdeathsig, signal::Signal};
 use sasl_system::{
     finding::Finding,
-    process::{Process, end_at_once, take_signals_as_they_come},
+    process::{Process, close_inherited, end_at_once, take_signals_as_they_come},
 };
 use sasldb::private::keep_memory_private;
 use std::{io, process::ExitCode};
@@ -28,6 +28,7 @@ pub const RETIRED: u8 = 75;
 /// after that: a library's last words may take for ever.
 #[must_use]
 pub fn main(kind: &str) -> ExitCode {
+    close_inherited();
     keep_memory_private();
     take_signals_as_they_come();
     // It is not asked for where the system has none; the end of the channel tells as well.

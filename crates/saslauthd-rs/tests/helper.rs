@@ -357,6 +357,19 @@ fn a_helper_keeps_its_memory_to_itself() {
 }
 
 #[test]
+fn a_helper_has_nothing_open_but_its_channel() {
+    // A store is opened by a library that hands its descriptor on.
+    let scratch = tempfile::tempfile().unwrap();
+    let _inherited = nix::unistd::dup(&scratch).unwrap();
+    let mut helper = Helper::start("crypt", &[("pam.d/x", "")]);
+    assert_eq!(helper.ask(DES, "hunter2"), ok());
+    let open = fs::read_dir(format!("/proc/{}/fd", helper.child.id())).unwrap();
+    let mut open: Vec<i32> = open.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+    open.sort_unstable();
+    assert_eq!(open, [0, 1, 2, 3]);
+}
+
+#[test]
 fn a_kind_that_there_is_not_is_refused() {
     let helper = Helper::start("sasldb", &[("pam.d/x", "")]);
     assert_eq!(helper.end().code(), Some(1));
