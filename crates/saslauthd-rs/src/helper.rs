@@ -12,7 +12,10 @@ mod wear;
 use answer::Answer;
 use backend::{Backend, Kind};
 use channel::Channel;
-use nix::sys::{prctl::set_pdeathsig, signal::Signal};
+use nix::sys::{
+    prctl::{set_child_subreaper, set_pdeathsig},
+    signal::Signal,
+};
 use sasl_system::{
     finding::Finding,
     process::{Process, close_inherited, end_at_once, take_signals_as_they_come},
@@ -33,6 +36,8 @@ pub fn main(kind: &str) -> ExitCode {
     take_signals_as_they_come();
     // It is not asked for where the system has none; the end of the channel tells as well.
     let _ = set_pdeathsig(Signal::SIGKILL);
+    // What a module starts stays ours even where what started it ends: it goes with us.
+    let _ = set_child_subreaper(true);
     let Some(kind) = Kind::named(kind) else {
         eprintln!("saslauthd: --helper is the daemon's own flag");
         return ExitCode::FAILURE;

@@ -73,6 +73,14 @@ fn nobody_sleeps_after_a_failure_and_the_daemon_is_told_how_long_it_should_take(
 }
 
 #[test]
+fn a_module_that_puts_its_own_conversation_in_place_of_ours_is_no_harm() {
+    let mut helper = Helper::start_pam();
+    let Outcome::Answer(text) = helper.ask("tim", "replaced") else { panic!("no answer") };
+    assert!(text.starts_with("NO wrong ") && text != "NO wrong 0", "{text}");
+    assert_eq!(helper.ask("tim", "wrong"), answer("NO wrong 0"));
+}
+
+#[test]
 fn pam_is_told_where_the_client_is() {
     let mut helper = Helper::start_pam();
     assert_eq!(helper.ask_from("192.0.2.1;25", "tim", "rhost 192.0.2.1"), ok());
@@ -210,6 +218,25 @@ fn a_module_that_ends_the_process_as_if_it_were_worn_costs_one_request_and_one_p
         assert!(daemon.accepts("pencil"));
     }
     assert!(start.elapsed() < Duration::from_secs(10), "it was tried again and again");
+}
+
+#[test]
+fn what_a_module_started_goes_with_the_helper_wherever_it_hid() {
+    let seconds = "314.159";
+    let runs = || {
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+        processes.into_iter().any(|line| line == format!("sleep\0{seconds}\0").into_bytes())
+    };
+    let daemon = PamDaemon::start();
+    let asked = thread::spawn(move || daemon.accepts(&format!("stray {seconds}")));
+    let start = Instant::now();
+    while !runs() {
+        assert!(start.elapsed() < Duration::from_secs(5), "it was never there");
+    }
+    assert!(!asked.join().unwrap());
+    thread::sleep(Duration::from_millis(100));
+    assert!(!runs());
 }
 
 #[test]

@@ -24,7 +24,12 @@ pub(super) struct Conversation<'a> {
     functions: Functions,
     /// Null until PAM has started.
     handle: Cell<*mut Handle>,
-    delay: Cell<u32>,
+}
+
+thread_local! {
+    /// How long PAM would have slept after this thread's last failure, in microseconds. What PAM hands on with it is a module's
+    /// where one has put a conversation of its own in the place of ours.
+    static DELAY: Cell<u32> = const { Cell::new(0) };
 }
 
 /// PAM_MAX_NUM_MSG: no module may ask more at once.
@@ -41,7 +46,8 @@ enum Answer<'a> {
 
 impl<'a> Conversation<'a> {
     pub(super) fn new(login: &'a CStr, password: &'a CStr, functions: Functions) -> Self {
-        Self { login, password, functions, handle: Cell::new(null_mut()), delay: Cell::new(0) }
+        DELAY.set(0);
+        Self { login, password, functions, handle: Cell::new(null_mut()) }
     }
 
     /// For `pam_start`.
@@ -55,8 +61,9 @@ impl<'a> Conversation<'a> {
     }
 
     /// How long PAM would have slept after a failure, in microseconds.
+    #[expect(clippy::unused_self, reason = "it is this attempt's")]
     pub(super) fn delay(&self) -> u32 {
-        self.delay.get()
+        DELAY.get()
     }
 
     /// As in the original; `None` for a message that it does not know.
@@ -126,12 +133,10 @@ unsafe extern "C" fn converse(
 }
 
 /// Called after every `pam_authenticate`, with what came of it. A success does not wait.
-unsafe extern "C" fn note_delay(code: c_int, microseconds: c_uint, data: *mut c_void) {
-    if code == SUCCESS || data.is_null() {
-        return;
+unsafe extern "C" fn note_delay(code: c_int, microseconds: c_uint, _data: *mut c_void) {
+    if code != SUCCESS {
+        DELAY.set(microseconds);
     }
-    // SAFETY: the data is what `as_conv` gave, which lives until `pam_end` and is only ever shared.
-    unsafe { &*data.cast_const().cast::<Conversation<'_>>() }.delay.set(microseconds);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::helper::{
 };
 use nix::{
     sys::{
-        signal::{Signal, killpg},
+        signal::{Signal, kill, killpg},
         socket::{MsgFlags, recv},
     },
     unistd::Pid,
@@ -15,7 +15,7 @@ use nix::{
 use sasl_system::priority;
 use sasl_wire::{frame::Decoded, saslauthd::MAX_REPLY};
 use std::{
-    io,
+    fs, io,
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::net,
@@ -41,6 +41,9 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long an answer may take to arrive whose process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(10);
+
+/// So many of what a helper started are looked at, to see what they started.
+const MOST_DESCENDANTS: usize = 1024;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -163,9 +166,22 @@ impl Process {
 
     /// It has ended, or its socket is closed. Unless it has retired, something may be left of it.
     async fn stopped(&mut self) -> Stopped {
+        self.kill();
         match timeout(ENDING, self.child.wait()).await {
             Ok(Ok(status)) if status.code() == Some(RETIRED.into()) => Stopped::Retired,
             _ => Stopped::Trouble(Trouble::Ended),
+        }
+    }
+
+    /// Once. One that is ending keeps its status.
+    fn kill(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Some modules put what they start into a group of its own. Once it has been waited for, its number may be another's.
+            for pid in self.child.id().map(|_| descendants(group)).unwrap_or_default() {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+            // It may have ended, and left nobody behind.
+            let _ = killpg(group, Signal::SIGKILL);
         }
     }
 }
@@ -188,11 +204,19 @@ async fn read(socket: &mut UnixStream, bytes: &mut Vec<u8>, missing: usize) -> i
     socket.read_exact(&mut bytes[start..]).await.map(drop)
 }
 
+/// What a process has started, and what that has. None where the system does not tell.
+fn descendants(of: Pid) -> Vec<Pid> {
+    let mut all = vec![of];
+    for at in 0..MOST_DESCENDANTS {
+        let Some(parent) = all.get(at) else { break };
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        all.extend(children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw));
+    }
+    all.split_off(1)
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // It may have ended, and left nobody behind.
-            let _ = killpg(group, Signal::SIGKILL);
-        }
+        self.kill();
     }
 }

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct pam_handle pam_handle_t;
 int pam_get_authtok(pam_handle_t *, int item, const char **token, const char *prompt);
 int pam_get_item(const pam_handle_t *, int item, const void **value);
+int pam_set_item(pam_handle_t *, int item, const void *value);
 int pam_fail_delay(pam_handle_t *, unsigned microseconds);
 int pam_prompt(pam_handle_t *, int style, char **response, const char *format, ...);
 
@@ -52,6 +54,26 @@ static int a_program_has_no_socket(void) {
     return system("! ls -l /proc/self/fd | grep -q socket:") ? AUTH_ERR : SUCCESS;
 }
 
+/* With data that nobody can write to. */
+static void replace_conversation(pam_handle_t *pamh) {
+    static const char data[64] = "of the module";
+    struct { void *converse; const void *data; } conversation = {(void *)abort, data};
+    pam_set_item(pamh, 5, &conversation);
+}
+
+/* A program in a session of its own, whose parent has ended. */
+static void start_a_stray(const char *seconds) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        setsid();
+        if (fork() == 0)
+            execl("/bin/sleep", "sleep", seconds, (char *)NULL);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    usleep(200000);
+}
+
 static int an_answer_that_is_shown(pam_handle_t *pamh) {
     char *answer = NULL;
     int code = pam_prompt(pamh, ECHO_ON, &answer, "Colour: ");
@@ -69,6 +91,12 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
     if (!strcmp(word, "spin"))
         for (;;)
             __asm__ volatile("");
+    if (!strncmp(word, "stray ", 6)) {
+        start_a_stray(word + 6);
+        close_range(0, ~0U, 0);
+        for (;;)
+            pause();
+    }
     if (!strcmp(word, "abort"))
         abort();
     if (!strcmp(word, "exit"))
@@ -91,6 +119,8 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
         leak_memory();
     if (!strcmp(word, "delay"))
         return pam_fail_delay(pamh, 3000000), AUTH_ERR;
+    if (!strcmp(word, "replaced"))
+        return replace_conversation(pamh), pam_fail_delay(pamh, 3000000), AUTH_ERR;
     if (!strcmp(word, "patient"))
         pam_fail_delay(pamh, 3000000);
     if (!strcmp(word, "program"))
