@@ -97,14 +97,20 @@ class Server:
         self.there, self.command, self.port, self.process = there, command, port, None
 
     def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, start_new_session=True)
         self.there.started.add(self.process.pid)
         if not within(20, self.listens):
             raise RuntimeError(f"{self.command[0]} does not listen")
-        return self
 
-    def __exit__(self, *_):
+    def stop(self):
         self.process.terminate()
         self.process.wait()
 

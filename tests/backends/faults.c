@@ -1,5 +1,5 @@
-/* A PAM module that does what a module should not, by the login: each line of the table at the end is one way. Whatever is
- * not in it is a right login. Without PAM's headers, which a machine need not have. */
+/* A PAM module that does what a module should not, by the login: each line of the table at the end is one way. Whatever
+ * is not in it is a right login. Without PAM's headers, which a machine need not have. */
 
 #include <fcntl.h>
 #include <stdlib.h>

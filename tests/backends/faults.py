@@ -7,7 +7,8 @@ import tally
 import world
 from daemon import NO, OK, SETTLING, Daemon, within
 
-AT_ONCE = ("abort", "crash", "exit-0", "exit-1", "memory", "descriptors", "close", "replace", "fork", "copy", "copy-leak")
+AT_ONCE = ("abort", "crash", "exit-0", "exit-1", "memory", "descriptors", "close", "replace", "fork", "copy",
+           "copy-leak")
 IDLY, BUSILY = ("delay", "hang"), ("spin",)
 FOR_EVER = ("hang", "spin")  # until they are ended
 TIMES = 10                   # one after the other, and then as many at once
@@ -62,7 +63,8 @@ class Others:
                 self.refused.append((login, answer))
 
     def judge(self):
-        tally.holds(f"{self.daemon.name}: good logins are let in", not self.refused, (self.refused, self.daemon.log()[-3000:]))
+        log = self.daemon.log()[-3000:]
+        tally.holds(f"{self.daemon.name}: good logins are let in", not self.refused, (self.refused, log))
         slow = [f"{took:.2f}" for took in self.took if took >= SLOWEST]
         tally.holds(f"{self.daemon.name}: good logins take under a second", not slow, slow)
 
@@ -108,7 +110,8 @@ def judge(daemon, fault, answers):
 def is_whole(daemon, fault, others):
     """As if nothing had been: as many helpers as there may be, each of which answers, and none that has ended."""
     settled = within(SETTLING, lambda: len(daemon.helpers()) <= HELPERS and not daemon.zombies())
-    tally.holds(f"{fault}: helpers are within their bound, and waited for", settled, (daemon.helpers(), daemon.zombies()))
+    seen = daemon.helpers(), daemon.zombies()
+    tally.holds(f"{fault}: helpers are within their bound, and waited for", settled, seen)
     with ThreadPoolExecutor(2 * HELPERS) as pool:
         good = list(pool.map(lambda _: daemon.verdict("anybody", service="permit"), range(2 * HELPERS)))
         bad = list(pool.map(lambda _: daemon.verdict("anybody", service="other"), range(2 * HELPERS)))

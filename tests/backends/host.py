@@ -24,8 +24,8 @@ def pam_unix(there):
             tally.holds(f"pam_unix: {user}", daemon.verdict(user, service="unix") == OK, daemon.log())
         refusals = [daemon.ask("sha512", world.WRONG, service="unix"), daemon.ask("nobody-here", service="unix"),
                     daemon.ask("expired", service="unix"), daemon.ask("locked", service="unix")]
-        tally.holds("pam_unix: one reply for all refusals", {answer for answer, _ in refusals} == {refusals[0][0]}, refusals)
-        tally.holds("pam_unix: it is a NO", refusals[0][0][:2] == NO, refusals)
+        replies = {answer for answer, _ in refusals}
+        tally.holds("pam_unix: one reply for all refusals", len(replies) == 1 and replies.pop()[:2] == NO, refusals)
         tally.holds("pam_unix: its delay is kept", refusals[0][1] > .9, refusals)
         tally.holds("pam: a service without a file is other's", daemon.verdict("sha512", service="nosuch") == NO)
         tally.holds("pam: a path is its last part", daemon.verdict("sha512", service="../../PERMIT") == OK)

@@ -1,6 +1,6 @@
-"""Whether a name is somebody's must not show: unknown users and wrong passwords, interleaved at random, take as long as each other.
+"""Whether there is such a user must not show: unknown ones and wrong passwords, interleaved at random, take as long.
 
-How far two sets of times can be told apart is the area under the ROC curve: 0.5 where nothing tells, 1 where each time does.
+How far two sets of times can be told apart is the area under the ROC curve: 0.5 where nothing tells, 1 where each does.
 """
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from daemon import Daemon
 BOUND = .05
 SHADOW = 2_000        # of each
 ORIGINAL = 300
-# Argon2id takes 40 ms: with fewer, and on all cores. By chance alone so many are further from 0.5 than the bound once in 10,000 times.
+# Argon2id takes 40 ms: fewer, and on two cores. By chance alone so many are beyond the bound once in 10,000 runs.
 SASLDB, AT_ONCE = 1_000, 2
 
 
@@ -21,11 +21,11 @@ def run(there):
         ours = judged("shadow", *tries(daemon, SHADOW, "sha512", ""))
     with Daemon(there, "latency-original", "-a", "shadow", "-n", "1", program=there.original) as daemon:
         original = area(*by_user(tries(daemon, ORIGINAL, "sha512", "")[0]))
-    tally.tell(f"shadow: unknown user or wrong password is told by the time with {ours:.3f}; of the original with {original:.3f}")
+    tally.tell(f"told by the time, unknown users and wrong passwords: shadow {ours:.3f}, the original {original:.3f}")
     there.add_user(database := there.root / "latency-sasldb", "ann")
     with Daemon(there, "latency-own", "-a", "sasldb", "-O", database, "-n", str(AT_ONCE)) as daemon:
         ours = judged("sasldb", *tries(daemon, SASLDB, "ann", "example.org", AT_ONCE))
-    tally.tell(f"sasldb: with {ours:.3f}")
+    tally.tell(f"the same, sasldb {ours:.3f}")
 
 
 def tries(daemon, each, known, realm, clients=1):

@@ -1,6 +1,7 @@
 """-a ldap with OpenLDAP's slapd."""
 import base64
 import hashlib
+import os
 import subprocess
 
 import tally
@@ -91,7 +92,8 @@ class Slapd(Server):
 
 
 def entry(name, password):
-    return f"dn: uid={name},dc=example,dc=org\nobjectClass: account\nobjectClass: simpleSecurityObject\nuid: {name}\nuserPassword: {password}\n"
+    classes = "objectClass: account\nobjectClass: simpleSecurityObject"
+    return f"dn: uid={name},dc=example,dc=org\n{classes}\nuid: {name}\nuserPassword: {password}\n"
 
 
 def ldap(there, name, text, uri=f"ldap://127.0.0.1:{FIRST}/", program=None):
@@ -117,7 +119,8 @@ def ways_to_log_in(there, users):
     custom = f"ldap_auth_method: custom\n{READER}"
     with ldap(there, "ldap-custom", custom) as daemon:
         judged(daemon, users)
-        tally.holds("ldap-custom: hashes of crypt(3) are for helpers", 1 <= len(daemon.helpers()) <= 4, daemon.helpers())
+        helpers = daemon.helpers()
+        tally.holds("ldap-custom: hashes of crypt(3) are for helpers", 1 <= len(helpers) <= os.cpu_count(), helpers)
     with ldap(there, "ldap-custom-original", custom, program=there.original) as daemon:
         known = [user for user in users if daemon.verdict(user) == OK]
     tally.tell(f"ldap, custom: ours knows {' '.join(users)}; the original {' '.join(known)}")
@@ -128,9 +131,9 @@ def groups(there):
               "searched": "ldap_group_match_method: filter\nldap_group_filter: (&(cn=%s)(member=%D))\n"}
     for how, text in member.items():
         with ldap(there, f"ldap-group-{how}", text) as daemon:
-            tally.holds(f"group, {how}: a member", daemon.verdict("clear", service="mail") == OK, daemon.log())
-            tally.holds(f"group, {how}: a member's wrong password", daemon.verdict("clear", world.WRONG, service="mail") == NO)
-            tally.holds(f"group, {how}: no member", daemon.verdict("sha512", service="mail") == NO)
+            logins = ("clear",), ("clear", world.WRONG), ("sha512",)
+            answers = [daemon.verdict(*login, service="mail") for login in logins]
+            tally.holds(f"group, {how}: a member, and the right password", answers == [OK, NO, NO], daemon.log())
     with ldap(there, "ldap-group-service", member["searched"]) as daemon:
         tally.holds("group, searched: of another service", daemon.verdict("clear", service="imap") == NO)
 
@@ -156,14 +159,14 @@ def fail_over(there, first, second):
         judged(daemon, ["clear"])
         first.kill()
         answer, took = daemon.ask("clear")
-        tally.holds("one of two servers is killed: the other is asked at once", answer == OK and took < 1, (answer, took))
+        tally.holds("one of two is killed: the other is asked at once", answer == OK and took < 1, (answer, took))
         judged(daemon, ["clear"])
         second.kill()
         answer, took = daemon.ask("clear")
         tally.holds("both are: NO, in time", answer[:2] == NO and took < 5, (answer, took))
         tally.holds("and the log does not take it for a wrong password", "Can't contact" in daemon.log()
                     or "refused" in daemon.log().lower(), daemon.log())
-        first.__enter__()
+        first.start()
         tally.holds("one is back, and is asked", within(5, lambda: daemon.verdict("clear") == OK), daemon.log())
         judged(daemon, ["clear"])
-        second.__enter__()
+        second.start()

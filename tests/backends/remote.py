@@ -88,17 +88,18 @@ def imap(there, server):
         with Daemon(there, name, "-a", "rimap", "-O", option) as daemon:
             tally.holds(f"{name}: an authority that is not trusted", daemon.verdict("tim@example.org") == NO)
             tally.holds(f"{name}: the log says why", "certificate" in daemon.log(), daemon.log())
-    with Daemon(there, "rimap-original", "-a", "rimap", "-r", "-O", f"127.0.0.1/{IMAP}", program=there.original) as daemon:
+    original = ("-a", "rimap", "-r", "-O", f"127.0.0.1/{IMAP}")
+    with Daemon(there, "rimap-original", *original, program=there.original) as daemon:
         known = [user for user, password in USERS.items()
                  if daemon.verdict(user.split("@")[0], password, realm="example.org") == OK]
     tally.tell(f"rimap: ours lets in {len(USERS)} of {len(USERS)}, the original {len(known)}")
 
 
 def away_and_back(daemon, server):
-    server.__exit__()
+    server.stop()
     answer, took = daemon.ask("tim", realm="example.org")
     tally.holds("rimap: a server that is away is a NO", answer[:2] == NO and took < 5, (answer, took))
-    server.__enter__()
+    server.start()
     back = within(5, lambda: daemon.verdict("tim", realm="example.org") == OK)
     tally.holds("rimap: it is back, and is asked", back, daemon.log())
 
@@ -110,7 +111,8 @@ def form(there):
     there.started.add(web.pid)
     try:
         url = f"httpform_url: https://localhost:{int(web.stdout.readline())}/login\nhttpform_tls_cacert_file: {tls}/"
-        for name, data in [("form", "user=%u&pw=%p&realm=%r"), ("json", '{"user": "%u", "pw": "%p"}\nhttpform_format: json')]:
+        json = '{"user": "%u", "pw": "%p"}\nhttpform_format: json'
+        for name, data in [("form", "user=%u&pw=%p&realm=%r"), ("json", json)]:
             with httpform(there, name, f"{url}ca.pem\nhttpform_data: {data}\n") as daemon:
                 tally.holds(f"httpform, {name}", daemon.verdict(WEB_USER, WEB_PASSWORD) == OK, daemon.log())
                 tally.holds(f"httpform, {name}: wrong", daemon.verdict(WEB_USER, world.WRONG) == NO)

@@ -1,4 +1,4 @@
-"""Where all of it happens: a private /etc with users and services of PAM, a private network, certificates, a PAM module."""
+"""Where it happens: a private /etc with users and services of PAM, a private network, certificates, a PAM module."""
 import contextlib
 import ctypes
 import os
@@ -81,11 +81,11 @@ def etc(root):
     """Users with each kind of hash, and the services. What else is in passwd stays: servers run as somebody."""
     passwd, day = pathlib.Path("/etc/passwd").read_text(), 20_000
     hashes = {name: crypt(PASSWORD, kind) for name, kind in USERS.items()}
-    passwd += "".join(f"{name}:x:{number}:100::/nonexistent:/bin/false\n" for number, name in enumerate(hashes, 3000))
-    passwd += f"inpasswd:{crypt(PASSWORD, SHA512)}:2999:100::/nonexistent:/bin/false\n"
+    fields = {**dict.fromkeys([*hashes, "expired", "locked"], "x"), "inpasswd": crypt(PASSWORD, SHA512)}
+    passwd += "".join(f"{name}:{field}:{number}:100::/nonexistent:/bin/false\n"
+                      for number, (name, field) in enumerate(fields.items(), 3000))
     shadow = "".join(f"{name}:{hash}:{day}:0:99999:7:::\n" for name, hash in hashes.items())
     shadow += f"expired:{hashes['sha512']}:{day}:0:99999:7::100:\nlocked:!{hashes['sha512']}:{day}:0:99999:7:::\n"
-    passwd += "".join(f"{name}:x:{number}:100::/nonexistent:/bin/false\n" for number, name in [(2997, "expired"), (2998, "locked")])
     services = {f"pam.d/{name}": text.format(root=root) for name, text in SERVICES.items()}
     return {name: text.encode() for name, text in {"passwd": passwd, "shadow": shadow, **services}.items()}
 
@@ -105,7 +105,8 @@ def certificates(root):
         openssl(root, f"req -x509 {KEY} -keyout {name}.key -out {name}.pem -days 2 -subj /CN={name}")
     (root / "tls/names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
     openssl(root, f"req {KEY} -keyout server.key -out server.csr -subj /CN=localhost")
-    openssl(root, "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem")
+    by_ca = "-CA ca.pem -CAkey ca.key -CAcreateserial"
+    openssl(root, f"x509 -req -in server.csr {by_ca} -days 2 -extfile names -out server.pem")
     (root / "tls/server.key").chmod(0o644)
     return root / "tls"
 
