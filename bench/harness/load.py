@@ -3,11 +3,13 @@
 import json
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .users import REALM
 
 LONGEST = 600  # seconds that any load may take
+STARTING = 0.5  # seconds until all clients of a load are there
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Load:
         """So many users at random, each after the other: the same ones every time."""
         self.run(daemon, users, "--logins", str(logins), "--clients", "1")
 
+    def cpu_one_by_one(self, daemon, users, logins):
+        """The daemon's µs a login of so many, each after the other."""
+        before = daemon.cpu_seconds()
+        self.one_by_one(daemon, users, logins)
+        return (daemon.cpu_seconds() - before) / logins * 1e6
+
     def window(self, daemon, users, clients, seconds):
         """Blocking clients, users at random."""
         before = daemon.cpu_seconds()
@@ -40,10 +48,27 @@ class Load:
         return Window(used / seen["granted"] * 1e6, seen["per_second"], seen["p99_us"])
 
     def run(self, daemon, users, *options):
-        command = [self.saslbench, "saslauthd", "--socket", daemon.socket]
-        command += ["--users", str(users), "--realm", REALM, *options]
-        output = subprocess.run(command, check=True, timeout=LONGEST, stdout=subprocess.PIPE).stdout
-        seen = json.loads(output)
+        seen = self.seen(daemon, users, *options)
         if seen["refused"] or seen["broken"] or not seen["granted"]:
             raise RuntimeError(f"not every login went well: {seen} from {daemon.command}")
         return seen
+
+    def seen(self, daemon, users, *options):
+        """What came of a load that need not go well."""
+        command = self.command(daemon, users, *options)
+        return json.loads(subprocess.run(command, check=True, timeout=LONGEST, stdout=subprocess.PIPE).stdout)
+
+    @contextmanager
+    def wrong(self, daemon, users, clients, *options):
+        """So many clients with wrong passwords, for as long as the block runs."""
+        options = ["--passwords", "wrong", "--clients", str(clients), "--seconds", str(LONGEST), *options]
+        with subprocess.Popen(self.command(daemon, users, *options), stdout=subprocess.DEVNULL) as clients:
+            try:
+                time.sleep(STARTING)
+                yield
+            finally:
+                clients.kill()
+
+    def command(self, daemon, users, *options):
+        target = ["--socket", daemon.socket, "--users", str(users), "--realm", REALM]
+        return [self.saslbench, "saslauthd", *target, *options]

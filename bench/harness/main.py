@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import machine, programs
 from .bench import Bench
+from .measures.backends import Backends
 from .measures.base64 import Base64
 from .measures.instructions import Instructions
 from .measures.layers import Layers
@@ -22,7 +23,7 @@ from .plan import FULL, QUICK
 from .table import table
 
 TABLES = {
-    "The daemon": {"logins": Logins, "instructions": Instructions, "memory": Memory},
+    "The daemon": {"logins": Logins, "instructions": Instructions, "memory": Memory, "backends": Backends},
     "The library": {"mechanisms": Mechanisms, "layers": Layers, "base64": Base64},
 }
 MEASURES = {name: measure for measures in TABLES.values() for name, measure in measures.items()}

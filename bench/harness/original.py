@@ -16,6 +16,8 @@ FOOTER = "DATA=END\n"
 
 
 class Original:
+    saslauthd = SASLAUTHD
+
     def database(self, directory, users):
         """A hash file like saslpasswd2's: under user NUL realm NUL property, the password."""
         (directory / "DB_CONFIG").write_text(DB_CONFIG)
@@ -31,5 +33,5 @@ class Original:
         return directory / f"original-{users}"
 
     def command(self, database, directory, options, under=()):
-        saslauthd = [*under, SASLAUTHD, "-a", "sasldb", "-m", directory, *options]
+        saslauthd = [*under, self.saslauthd, "-a", "sasldb", "-m", directory, *options]
         return ["unshare", "--mount", "sh", "-c", IN_ITS_OWN_PLACE, database, *saslauthd]

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 BENCH = Path(__file__).parent.parent
-PEERS = {"libsasl2": "-lsasl2", "gsasl": "-lgsasl", "layers": "-lsasl2"}
+PEERS = {"libsasl2": "-lsasl2", "gsasl": "-lgsasl", "layers": "-lsasl2", "crypt": "-lcrypt"}
 
 
 def find_ours():

@@ -50,6 +50,9 @@ pub(crate) struct Target {
     /// Users are user0000000 and up, with passwords pass0000000 and up.
     #[arg(long, default_value_t = 1)]
     pub(crate) users: u64,
+    /// What is before the number in a password: another word, and all are wrong.
+    #[arg(long, default_value = "pass")]
+    pub(crate) passwords: String,
     #[arg(long, default_value = "example.org")]
     pub(crate) realm: String,
     #[arg(long, default_value = "imap")]

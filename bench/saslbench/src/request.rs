@@ -11,7 +11,7 @@ const LONGEST_REPLY: usize = 1024;
 pub(crate) fn write(target: &Target, user: u64, request: &mut Vec<u8>) {
     request.clear();
     counted(request, format_args!("user{user:07}"));
-    counted(request, format_args!("pass{user:07}"));
+    counted(request, format_args!("{}{user:07}", target.passwords));
     counted(request, format_args!("{}", target.service));
     counted(request, format_args!("{}", target.realm));
 }
@@ -62,7 +62,8 @@ mod tests {
     use super::*;
 
     fn target() -> Target {
-        Target { socket: "mux".into(), users: 10, realm: "example.org".into(), service: "imap".into() }
+        let [passwords, realm, service] = ["pass", "example.org", "imap"].map(String::from);
+        Target { socket: "mux".into(), users: 10, passwords, realm, service }
     }
 
     #[test]
