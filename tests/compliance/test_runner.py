@@ -1,6 +1,7 @@
 """What the runner itself promises: its judgements, and that it ends what a case leaves running."""
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,7 @@ import time
 import unittest
 import unittest.mock
 
-from runner import pool, sandbox
+from runner import pool, sandbox, scripted
 from runner.compare import differences
 from runner.judge import judge, logins_to_try
 from runner.records import listing_fault, records_fault
@@ -97,6 +98,26 @@ class Judging(unittest.TestCase):
     def test_logins_tried_are_those_of_the_records(self):
         self.assertIn(["alice", "example.org", "secret"], logins_to_try(self.case, "records:db"))
         self.assertIn(["alice", "example.org", "secrex"], logins_to_try(self.case, "records:db"))
+
+
+class Scripted(unittest.TestCase):
+    def test_a_form_is_whole_with_its_body(self):
+        form = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\na\n=b"
+        for end in range(len(form)):
+            self.assertFalse(scripted.is_whole_form(form[:end]), form[:end])
+        self.assertTrue(scripted.is_whole_form(form))
+        self.assertTrue(scripted.is_whole_form(b"GET / HTTP/1.1\r\n\r\n"))
+
+    def test_a_web_server_plays_its_script_and_keeps_what_it_heard(self):
+        script = ["RECV", {"text": "HTTP/1.1 20"}, {"sleep": .05}, {"hex": "3020"}, {"text": "\xe9\r\n\r\n"}, "CLOSE"]
+        server, port = scripted.on_tcp(script, scripted.is_whole_form)
+        request = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab"
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(request[:-1])
+            client.sendall(request[-1:])
+            reply = b"".join(iter(lambda: client.recv(100), b""))
+        self.assertEqual(reply, b"HTTP/1.1 200 \xe9\r\n\r\n")
+        self.assertEqual(server.received(), [request])
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root")

@@ -272,7 +272,11 @@ async fn a_form_is_understood_and_its_reply_too() {
         assert_eq!(posted(&[&url, data], "web&pw=x", WEBPW).await, Verdict::Refused, "{data}");
     }
     assert_eq!(posted(&["httpform_uri: /x", &port, FORM], "web", WEBPW).await, Verdict::Accepted, "by localhost");
-    assert_eq!(posted(&[&url, "httpform_data: who=%u"], "web", WEBPW).await, Verdict::Unavailable, "no such field");
+    assert_eq!(
+        posted(&[&url, "httpform_data: who=%u&what=%p"], "web", WEBPW).await,
+        Verdict::Unavailable,
+        "no such field"
+    );
 }
 
 #[tokio::test]
