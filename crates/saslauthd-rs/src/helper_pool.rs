@@ -9,7 +9,7 @@ use crate::{
     turns::{NoTurn, Turn, Turns},
 };
 pub use process::Trouble;
-use process::{PATIENCE, Process, Stopped};
+use process::{Process, Stopped, patience};
 use sasl_wire::saslauthd::{Request, encode_request};
 use std::{cell::RefCell, os::unix::net::UnixStream, pin::pin, rc::Rc, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -52,7 +52,7 @@ impl HelperPool {
         })?;
         let request = encoded(request);
         let mut exchange = pin!(timeout(DEADLINE, self.exchange(&request)));
-        let answer = match timeout(PATIENCE, &mut exchange).await {
+        let answer = match timeout(patience(self.kind), &mut exchange).await {
             Ok(answer) => answer,
             Err(_) => {
                 let _waiting = self.make_room(turn);

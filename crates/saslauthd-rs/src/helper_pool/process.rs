@@ -35,9 +35,19 @@ use tokio::{
 /// How long one may take to end after it has closed its socket.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// One that takes longer than this is waiting for something, or is out of bounds: it lets others go first, and another may
-/// work in its place.
-pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+/// A module that takes longer than this is waiting for something, or is out of bounds.
+const PATIENCE_WITH_MODULES: Duration = Duration::from_millis(250);
+
+/// What only computes has many slow hashes to compute, and more of them at once would take longer still.
+const PATIENCE_WITH_HASHES: Duration = Duration::from_secs(5);
+
+/// How long a helper may take before it lets others go first, and another may work in its place.
+pub(super) const fn patience(kind: Kind) -> Duration {
+    match kind {
+        Kind::Pam => PATIENCE_WITH_MODULES,
+        Kind::Shadow | Kind::Getpwent | Kind::Crypt => PATIENCE_WITH_HASHES,
+    }
+}
 
 /// How long an answer may take to arrive whose process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(10);
@@ -77,6 +87,7 @@ pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
     socket: UnixStream,
+    patience: Duration,
     /// It took long, and lets others go first.
     is_behind: bool,
 }
@@ -115,7 +126,7 @@ impl Process {
             .process_group(0)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        Ok(Self { child, group, socket: UnixStream::from_std(ours)?, is_behind: false })
+        Ok(Self { child, group, socket: UnixStream::from_std(ours)?, patience: patience(kind), is_behind: false })
     }
 
     /// Whether it has ended, as one does that has retired. Then it has been waited for.
@@ -142,7 +153,7 @@ impl Process {
     /// Where a module has left a process behind that holds the socket, only the end of its own process tells that no answer
     /// comes.
     async fn try_exchange(&mut self, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
-        let (mut answered, mut takes_long) = (pin!(exchange(&mut self.socket, request)), pin!(sleep(PATIENCE)));
+        let (mut answered, mut takes_long) = (pin!(exchange(&mut self.socket, request)), pin!(sleep(self.patience)));
         loop {
             select! {
                 biased;
