@@ -8,6 +8,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MANUAL := $(TARGET)/manual
 SUITES := $(filter-out tests/layers/check,$(wildcard tests/*/check))
 
+# All in one: for a part of it, Cargo would build the dependencies anew with what that part alone asks of them.
+CARGO_BUILD := cargo build --release --locked --workspace --bins --examples
+
 share := $(DESTDIR)$(PREFIX)/share
 sbin := $(DESTDIR)$(PREFIX)/sbin
 bash_completions := $(share)/bash-completion/completions
@@ -23,8 +26,7 @@ help:  ## this list
 
 demo:  ## a tour on a scratch store and a scratch socket
 	tests/setup build
-	cargo build --release --locked --workspace --exclude sasl-examples --bins
-	cargo build --release --locked --package sasldb --example exchange
+	$(CARGO_BUILD)
 	tests/demo/run
 
 test:  ## everything that CI runs
@@ -56,10 +58,10 @@ fuzz:  ## every parser and exchange for FUZZ_SECONDS=10 each, guided by coverage
 	fuzz/guided $(FUZZ_SECONDS)
 
 build:  ## the programs, their manual pages and shell completions, in target/
-	cargo build --release --locked --workspace --bins
+	$(CARGO_BUILD)
 	rm -rf $(MANUAL)
-	cargo run --release --locked --quiet --package saslauthd-rs --example saslauthd_manual -- $(MANUAL)
-	cargo run --release --locked --quiet --package saslpasswd-rs --example saslpasswd_manual -- $(MANUAL)
+	$(TARGET)/release/examples/saslauthd_manual $(MANUAL)
+	$(TARGET)/release/examples/saslpasswd_manual $(MANUAL)
 
 install:  ## into DESTDIR= and PREFIX=/usr/local
 	test -d $(MANUAL) || $(MAKE) build
