@@ -11,6 +11,7 @@ use nix::{
 use sasl_wire::saslauthd::Request;
 use saslauthd_rs::helper::RETIRED;
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::process::ExitStatusExt,
     thread,
@@ -354,7 +355,7 @@ fn whoever_is_not_let_in_waits_as_long() {
     let mut helper = Helper::start("shadow", &[("passwd", PASSWD), ("shadow", &shadow()), ("nsswitch.conf", FILES)]);
     let logins = ["sha", "nobody-else", "locked", "empty", "np", "ghost", "over"];
     let mut least = [Duration::MAX; 7];
-    for _ in 0..60 {
+    for _ in 0..140 {
         for (login, least) in logins.iter().zip(&mut least) {
             let start = Instant::now();
             assert_ne!(helper.ask(login, "hunter3"), ok());
@@ -390,10 +391,17 @@ fn a_helper_has_nothing_open_but_its_channel() {
     let _inherited = nix::unistd::dup(&scratch).unwrap();
     let mut helper = Helper::start("crypt", &[("pam.d/x", "")]);
     assert_eq!(helper.ask(DES, "hunter2"), ok());
-    let open = fs::read_dir(format!("/proc/{}/fd", helper.child.id())).unwrap();
-    let mut open: Vec<i32> = open.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
-    open.sort_unstable();
-    assert_eq!(open, [0, 1, 2, 3]);
+    let descriptors = || {
+        let open = fs::read_dir(format!("/proc/{}/fd", helper.child.id())).unwrap();
+        let names = open.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse::<i32>().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    // Behind its answer it opens one for a moment, to see how worn it is.
+    let is_settled = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        descriptors().into_iter().eq(0..4)
+    });
+    assert!(is_settled, "{:?}", descriptors());
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
     Answer(String),
     /// The helper is gone.
     End,
-    /// Nothing for a second.
+    /// Nothing for three seconds, which is longer than a busy machine takes to start one.
     Silence,
 }
 
@@ -50,7 +50,7 @@ impl Helper {
             fs::write(path, text).unwrap();
         }
         let (socket, theirs) = UnixStream::pair().unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
         let mut command = Command::new("unshare");
         command.arg(if Uid::effective().is_root() { "-m" } else { "-mr" });
         command.args(["sh", "-c", IN_ITS_OWN_ETC, "sh"]).arg(scratch.path().join("etc"));
