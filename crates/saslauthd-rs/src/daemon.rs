@@ -73,7 +73,7 @@ fn check_configuration(settings: &Settings) -> Result<(), Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("looking names up: {error}")))?;
     runtime.block_on(checker.unresolved()).iter().for_each(|line| log.write(Level::Warning, line));
-    match log.is_started() {
+    match log.started() {
         0 => print("saslauthd: the configuration is good\n"),
         warnings => print(&format!("saslauthd: it would start, with {warnings} warnings\n")),
     }
@@ -100,7 +100,7 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
     log.write(Level::Info, format_args!("listening on socket: {}/mux", settings.directory.display()));
     let served = LocalSet::new().block_on(&runtime, async {
         let listener = Listener::new(socket, service.longest_request())?;
-        log.is_started();
+        log.started();
         if settings.place == Place::Detached {
             report_ready()?;
         }
@@ -114,7 +114,7 @@ fn serve(settings: &Settings) -> Result<(), Failure> {
 
 /// Why it does not start is said on standard error in any case; at boot nobody looks there.
 fn leave_word(log: &Log, failure: &Failure) {
-    log.is_started();
+    log.started();
     if !log.is_on_stderr() {
         log.write(Level::Error, failure);
     }

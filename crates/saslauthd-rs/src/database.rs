@@ -100,12 +100,6 @@ impl Database {
         database
     }
 
-    /// What keeps it from being served, if something does.
-    #[must_use]
-    pub fn trouble(&self) -> Option<&str> {
-        Some(&*self.trouble).filter(|trouble| !trouble.is_empty())
-    }
-
     /// What it is at, without reading any of it. `None` where there is no store.
     pub fn revision(&mut self) -> Option<Revision> {
         let now = self.open.as_ref()?.revision();

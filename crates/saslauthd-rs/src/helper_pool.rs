@@ -6,7 +6,7 @@ mod process;
 
 use crate::{
     helper::{answer::Answer, backend::Kind},
-    turns::{NoTurn, Turn, Turns},
+    turns::{Turn, Turns},
 };
 pub use process::Trouble;
 use process::{Process, Stopped, patience};
@@ -46,10 +46,7 @@ impl HelperPool {
     /// # Errors
     /// [`Trouble`].
     pub async fn ask(&self, request: &Request<'_>, client: Option<&Arc<UnixStream>>) -> Result<Answer, Trouble> {
-        let turn = self.working.take(client).await.map_err(|none| match none {
-            NoTurn::Busy => Trouble::Busy,
-            NoTurn::Gone => Trouble::Gone,
-        })?;
+        let turn = self.working.take(client).await.map_err(Trouble::NoTurn)?;
         let request = encoded(request);
         let mut exchange = pin!(timeout(DEADLINE, self.exchange(&request)));
         let answer = match timeout(patience(self.kind), &mut exchange).await {

@@ -124,7 +124,7 @@ impl Log {
         Self { destination, verbose, state: RefCell::new(state) }
     }
 
-    /// Writes a line about ourselves. Until [`Self::is_started`], whoever starts us sees on standard error what is wrong.
+    /// Writes a line about ourselves. Until [`Self::started`], whoever starts us sees on standard error what is wrong.
     pub fn write(&self, level: Level, text: impl fmt::Display) {
         if level == Level::Debug && !self.verbose {
             return;
@@ -145,8 +145,8 @@ impl Log {
         self.destination != Destination::Syslog
     }
 
-    /// From now on, standard error is for those who asked for it. Gives how many warnings there were.
-    pub fn is_started(&self) -> u32 {
+    /// The start is over: from now on, standard error is for those who asked for it. Gives how many warnings there were.
+    pub fn started(&self) -> u32 {
         self.state.borrow_mut().warnings.take().unwrap_or_default()
     }
 

@@ -64,6 +64,13 @@ mod tests {
     use std::net::Shutdown;
 
     #[test]
+    fn a_host_is_the_address_alone() {
+        assert_eq!(host_of(b"192.0.2.1;25"), b"192.0.2.1");
+        assert_eq!(host_of(b"2001:db8::1;25"), b"2001:db8::1");
+        assert_eq!(host_of(b""), b"");
+    }
+
+    #[test]
     fn whoever_only_stopped_sending_has_not_gone() {
         let (gone, peer) = UnixStream::pair().unwrap();
         drop(peer);

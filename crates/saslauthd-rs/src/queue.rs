@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 
 /// So many checks may wait. More would wait longer than any client does.
-pub const LONGEST_QUEUE: usize = 1024;
+const LONGEST_QUEUE: usize = 1024;
 
 /// And so many of one user of this host.
-pub const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
+const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
 
 /// The lines that are not empty, in the order of their turns.
 #[derive(Debug)]

@@ -39,6 +39,17 @@ pub enum NoTurn {
     Gone,
 }
 
+impl NoTurn {
+    /// As a log has it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Busy => "too many checks",
+            Self::Gone => "client gone",
+        }
+    }
+}
+
 impl Turns {
     /// At most `most` at once.
     #[must_use]

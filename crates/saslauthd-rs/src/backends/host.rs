@@ -3,7 +3,7 @@
 use crate::{
     helper::{answer::Answer as Found, backend::Kind},
     helper_pool::HelperPool,
-    peer::{Client, host_of},
+    peer::Client,
 };
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_system::finding::Finding;
@@ -48,7 +48,7 @@ impl Host {
     /// Checks a password. Where PAM wants a failure to take its time, that is taken here, and no helper waits.
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
         let Attempt { login, password, service, realm } = attempt;
-        let address = client.address.as_deref().map(host_of);
+        let address = client.address.as_deref();
         let request = Request { login, password: password.expose(), service, realm, client: address };
         match self.helpers.ask(&request, Some(&client.stream)).await {
             Ok(Found { finding, delay }) => {
@@ -70,17 +70,5 @@ fn answer(finding: Finding) -> Answer {
         Finding::Unknown => Answer::unknown("unknown user"),
         Finding::Account => Answer::refused("account expired, or locked"),
         Finding::Unavailable => Answer::unavailable("cannot be asked"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pam_is_told_the_address_alone() {
-        assert_eq!(host_of(b"192.0.2.1;25"), b"192.0.2.1");
-        assert_eq!(host_of(b"2001:db8::1;25"), b"2001:db8::1");
-        assert_eq!(host_of(b""), b"");
     }
 }

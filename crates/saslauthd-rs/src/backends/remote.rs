@@ -1,9 +1,6 @@
 //! Passwords that another server checks.
 
-use crate::{
-    peer::Client,
-    turns::{NoTurn, Turns},
-};
+use crate::{peer::Client, turns::Turns};
 use sasl_remote::{
     attempt::{Answer, Attempt},
     form::Form,
@@ -73,8 +70,7 @@ impl Remote {
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Answer {
         let _turn = match self.turns.take(Some(&client.stream)).await {
             Ok(turn) => turn,
-            Err(NoTurn::Busy) => return Answer::unavailable("too many checks"),
-            Err(NoTurn::Gone) => return Answer::unavailable("client gone"),
+            Err(none) => return Answer::unavailable(none.text()),
         };
         match &self.server {
             Server::Ldap(ldap) => ldap.check(attempt).await,

@@ -1,6 +1,6 @@
 //! What a helper checks passwords by.
 
-use crate::helper::answer::Answer;
+use crate::{helper::answer::Answer, peer::host_of};
 use sasl_system::{
     crypt::{Crypt, Match},
     finding::Finding,
@@ -100,7 +100,7 @@ fn service(name: &[u8]) -> Vec<u8> {
 
 /// The address without the port behind it.
 fn client<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
-    request.client?.split(|byte| *byte == b';').next().filter(|address| !address.is_empty())
+    request.client.map(host_of).filter(|address| !address.is_empty())
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! One helper: a process of our own program, at the other end of a socket.
 
-use crate::helper::{
-    RETIRED,
-    answer::{Answer, NoAnswer},
-    backend::Kind,
+use crate::{
+    helper::{
+        RETIRED,
+        answer::{Answer, NoAnswer},
+        backend::Kind,
+    },
+    turns::NoTurn,
 };
 use nix::{
     sys::{
@@ -59,10 +62,8 @@ const MOST_DESCENDANTS: usize = 1024;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "complete by nature")]
 pub enum Trouble {
-    /// Too many wait.
-    Busy,
-    /// The client has gone.
-    Gone,
+    /// It was nobody's turn.
+    NoTurn(NoTurn),
     /// No process could be started.
     NoHelper,
     /// It ended, or closed its socket.
@@ -97,8 +98,7 @@ impl Trouble {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Busy => "too many checks",
-            Self::Gone => "client gone",
+            Self::NoTurn(none) => none.text(),
             Self::NoHelper => "no helper process could be started",
             Self::Ended => "helper process ended",
             Self::Late => "helper process killed: it took too long",
