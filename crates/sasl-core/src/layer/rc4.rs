@@ -9,7 +9,8 @@ pub(super) struct Rc4 {
     place: Place,
 }
 
-pub(super) type Table = [u8; 256];
+/// An octet a word: where octets lie side by side, some processors let each read wait for the writes before it.
+pub(super) type Table = [u32; 256];
 
 /// The two indices into the table.
 #[derive(Clone, Copy, Default, Zeroize)]
@@ -21,10 +22,10 @@ pub(super) struct Place {
 impl Rc4 {
     pub(super) fn new(key: &[u8; 16]) -> Self {
         let mut table = Box::new([0; 256]);
-        (0..=255).zip(table.iter_mut()).for_each(|(at, entry)| *entry = at);
+        (0..).zip(table.iter_mut()).for_each(|(at, entry)| *entry = at);
         let mut j = 0_u8;
         for (i, key) in key.iter().cycle().take(256).enumerate() {
-            j = j.wrapping_add(table[i]).wrapping_add(*key);
+            j = j.wrapping_add(octet(table[i])).wrapping_add(*key);
             table.swap(i, usize::from(j));
         }
         Self { table, place: Place::default() }
@@ -51,12 +52,18 @@ impl Place {
     pub(super) fn next(&mut self, table: &mut Table) -> u8 {
         self.i = self.i.wrapping_add(1);
         let a = table[usize::from(self.i)];
-        self.j = self.j.wrapping_add(a);
+        self.j = self.j.wrapping_add(octet(a));
         let b = table[usize::from(self.j)];
         table[usize::from(self.i)] = b;
         table[usize::from(self.j)] = a;
-        table[usize::from(a.wrapping_add(b))]
+        octet(table[usize::from(octet(a.wrapping_add(b)))])
     }
+}
+
+/// Of a word of the table.
+#[inline(always)]
+fn octet(word: u32) -> u8 {
+    word.to_le_bytes()[0]
 }
 
 #[cfg(test)]
