@@ -3,33 +3,34 @@
 use crate::{
     helper::{
         RETIRED,
-        answer::{Answer, NoAnswer},
+        answer::{Answer, LONGEST, NoAnswer},
         backend::Kind,
     },
     turns::NoTurn,
 };
 use nix::{
+    errno::Errno,
     sys::{
         signal::{Signal, kill, killpg},
-        socket::{MsgFlags, recv},
+        socket::{MsgFlags, recv, send},
     },
     unistd::Pid,
 };
 use sasl_system::priority;
-use sasl_wire::{frame::Decoded, saslauthd::MAX_REPLY};
+use sasl_wire::frame::Decoded;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::net,
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::net::UnixStream,
     },
     pin::pin,
     process::Stdio,
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
+    net::unix::pipe::{Receiver, Sender},
     process::{Child, Command},
     select,
     time::{sleep, timeout},
@@ -87,7 +88,8 @@ pub(super) enum Stopped {
 pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
-    socket: UnixStream,
+    /// Our end of the channel, as what is read from: that a helper reads is no news, and would wake us for each request.
+    socket: Receiver,
     patience: Duration,
     /// It took long, and lets others go first.
     is_behind: bool,
@@ -114,7 +116,7 @@ impl Process {
 
     /// The program is the one that runs, even where another was installed meanwhile. Of the environment it gets nothing.
     fn try_start(kind: Kind) -> io::Result<Self> {
-        let (ours, theirs) = net::UnixStream::pair()?;
+        let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let child = Command::new("/proc/self/exe")
             .arg0("saslauthd")
@@ -126,7 +128,8 @@ impl Process {
             .process_group(0)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        Ok(Self { child, group, socket: UnixStream::from_std(ours)?, patience: patience(kind), is_behind: false })
+        let socket = Receiver::from_file_unchecked(File::from(OwnedFd::from(ours)))?;
+        Ok(Self { child, group, socket, patience: patience(kind), is_behind: false })
     }
 
     /// Whether it has ended, as one does that has retired. Then it has been waited for.
@@ -153,7 +156,7 @@ impl Process {
     /// Where a module has left a process behind that holds the socket, only the end of its own process tells that no answer
     /// comes.
     async fn try_exchange(&mut self, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
-        let (mut answered, mut takes_long) = (pin!(exchange(&mut self.socket, request)), pin!(sleep(self.patience)));
+        let (mut answered, mut takes_long) = (pin!(exchange(&self.socket, request)), pin!(sleep(self.patience)));
         loop {
             select! {
                 biased;
@@ -197,22 +200,42 @@ impl Process {
     }
 }
 
-async fn exchange(socket: &mut UnixStream, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
-    socket.write_all(request).await?;
-    let mut bytes = Vec::new();
+async fn exchange(socket: &Receiver, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
+    write(socket, request).await?;
+    let (mut bytes, mut length) = ([0; LONGEST], 0);
     loop {
-        match Answer::decode(&bytes) {
-            Ok(Decoded::Complete(answer)) => return Ok(Ok(answer)),
-            Ok(Decoded::Short(missing @ ..=MAX_REPLY)) => read(socket, &mut bytes, missing).await?,
-            Ok(Decoded::Short(_)) | Err(NoAnswer) => return Ok(Err(NoAnswer)),
+        match Answer::decode(&bytes[..length]) {
+            Ok(Decoded::Complete(answer)) if answer.encode().len() == length => return Ok(Ok(answer)),
+            Ok(Decoded::Short(_)) if length < bytes.len() => length += read(socket, &mut bytes[length..]).await?,
+            Ok(_) | Err(NoAnswer) => return Ok(Err(NoAnswer)),
         }
     }
 }
 
-async fn read(socket: &mut UnixStream, bytes: &mut Vec<u8>, missing: usize) -> io::Result<()> {
-    let start = bytes.len();
-    bytes.resize(start + missing, 0);
-    socket.read_exact(&mut bytes[start..]).await.map(drop)
+/// Few requests are larger than the socket's buffer.
+async fn write(socket: &Receiver, mut request: &[u8]) -> io::Result<()> {
+    while !request.is_empty() {
+        match send(socket.as_raw_fd(), request, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+            Ok(length) => request = &request[length..],
+            Err(Errno::EAGAIN) => {
+                let socket = File::from(socket.as_fd().try_clone_to_owned()?);
+                Sender::from_file_unchecked(socket)?.writable().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn read(socket: &Receiver, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        socket.readable().await?;
+        match socket.try_read(room) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
 }
 
 /// What a process has started, and what that has. None where the system does not tell.
