@@ -14,6 +14,7 @@
 pub mod aging;
 pub mod crypt;
 pub mod decoy;
+pub mod descriptors;
 pub mod finding;
 pub mod getpwent;
 pub mod library;

@@ -265,7 +265,7 @@ mod tests {
             [Some(&b"192.0.2.1;26"[..]), Some(b"192.0.2.2;25"), None]
                 .map(|client| checker.recall(&Request { client, ..REQUEST }).is_some())
         };
-        assert_eq!(recalled(Backend::Host(Host::new(Kind::Pam, 1))), [true, false, false]);
+        assert_eq!(recalled(Backend::Host(Host::new(Kind::Pam, 1, Rc::default()))), [true, false, false]);
         assert_eq!(recalled(rimap()), [true; 3]);
     }
 }

@@ -62,7 +62,7 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 8] {
+fn flags_of_ours() -> [Arg; 10] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
         long_value("deadline", "SECONDS", "How long a client may take to send its request").default_value("10"),
@@ -74,6 +74,15 @@ fn flags_of_ours() -> [Arg; 8] {
         long_value("socket-mode", "OCTAL", "Mode of the socket; the run directory's own mode protects it too")
             .default_value("0777"),
         long_value("socket-group", "GROUP", "Group of the socket"),
+        long_value(
+            "user",
+            "NAME",
+            "Whom the serving process becomes when it is started as root (default saslauth, if there is one)",
+        ),
+        Arg::new("no-sandbox")
+            .long("no-sandbox")
+            .action(ArgAction::SetTrue)
+            .help("Serve without seccomp and landlock, for debuggers and profilers"),
         Arg::new("help").long("help").action(ArgAction::Help).help("Show this"),
         Arg::new("version-alone").long("version").action(ArgAction::Version).help("Show the version"),
     ]

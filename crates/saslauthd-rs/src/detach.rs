@@ -51,6 +51,14 @@ pub fn leave_session() {
 pub fn report_ready() -> io::Result<()> {
     io::stdout().write_all(READY)?;
     io::stdout().flush()?;
+    let_go()
+}
+
+/// Lets go of what was inherited: input, output and errors of whoever started us.
+///
+/// # Errors
+/// Where there is no `/dev/null`.
+pub fn let_go() -> io::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
     dup2_stderr(&null)?;

@@ -27,6 +27,12 @@ impl Failure {
         Self { status: FAILED, text: text.into() }
     }
 
+    /// One whose reason somebody else has said.
+    #[must_use]
+    pub fn silent(status: u8) -> Self {
+        Self { status, text: String::new() }
+    }
+
     /// The same with another status.
     #[must_use]
     pub fn with_status(self, status: u8) -> Self {

@@ -5,6 +5,7 @@
 mod process;
 
 use crate::{
+    errands::Errands,
     helper::{answer::Answer, backend::Kind},
     turns::{Turn, Turns},
 };
@@ -21,11 +22,18 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// So many may wait for each that may work.
 const WAITING_FOR_EACH: usize = 8;
 
+/// How many processes a pool may have of which so many work at once: those, the ones that wait, and the ones that are idle.
+#[must_use]
+pub const fn most_processes(at_once: usize) -> usize {
+    (2 + WAITING_FOR_EACH) * at_once
+}
+
 /// Helpers of one kind.
 #[derive(Debug)]
 pub struct HelperPool {
     kind: Kind,
     most: usize,
+    errands: Rc<Errands>,
     /// For those that work.
     working: Rc<Turns>,
     /// For those that are seen to wait.
@@ -34,11 +42,12 @@ pub struct HelperPool {
 }
 
 impl HelperPool {
-    /// Helpers that are started as they are needed; at most `most` that work at once, and some more that wait.
+    /// Helpers that are started as they are needed, by whom `errands` are run; at most `most` that work at once, and some more that
+    /// wait.
     #[must_use]
-    pub fn new(kind: Kind, most: usize) -> Self {
+    pub fn new(kind: Kind, most: usize, errands: Rc<Errands>) -> Self {
         let (working, waiting) = (Turns::new(most), Turns::new(most * WAITING_FOR_EACH));
-        Self { kind, most, working, waiting, idle: RefCell::default() }
+        Self { kind, most, errands, working, waiting, idle: RefCell::default() }
     }
 
     /// Asks one of them. Whoever asks for a `client` waits in the line of that one's user.
@@ -69,7 +78,10 @@ impl HelperPool {
         loop {
             let idle = self.idle.borrow_mut().pop();
             let is_new = idle.is_none();
-            let mut process = idle.map_or_else(|| Process::start(self.kind), Ok)?;
+            let mut process = match idle {
+                Some(process) => process,
+                None => Process::start(self.kind, &self.errands).await?,
+            };
             match process.exchange(request).await {
                 Ok(answer) => {
                     self.keep(process);
@@ -82,10 +94,10 @@ impl HelperPool {
         }
     }
 
-    /// How many descriptors all of it takes: two for each process, of those that work, that wait and that are idle.
+    /// How many descriptors all of it takes: two for each process.
     #[must_use]
     pub fn descriptors(&self) -> usize {
-        2 * (2 + WAITING_FOR_EACH) * self.most
+        2 * most_processes(self.most)
     }
 
     /// What is to be done once a second: those that have retired are waited for.
@@ -95,7 +107,8 @@ impl HelperPool {
 
     fn keep(&self, mut process: Process) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.most && process.is_ready() {
+        if idle.len() < self.most {
+            process.make_ready();
             idle.push(process);
         }
     }

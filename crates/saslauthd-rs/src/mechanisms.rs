@@ -23,6 +23,24 @@ pub enum Mechanism {
     Httpform(PathBuf),
 }
 
+impl Mechanism {
+    /// Whether it needs helpers of that kind: a directory may have hashes of crypt(3).
+    #[must_use]
+    pub fn takes(&self, kind: Kind) -> bool {
+        match self {
+            Self::Host(own) => *own == kind,
+            Self::Ldap(_) => kind == Kind::Crypt,
+            Self::Sasldb(_) | Self::Rimap(_) | Self::Httpform(_) => false,
+        }
+    }
+
+    /// Whether it asks another server.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Self::Rimap(_) | Self::Ldap(_) | Self::Httpform(_))
+    }
+}
+
 /// In the original's order, and ours behind them.
 pub const NAMES: [&str; 7] = ["sasldb", "getpwent", "pam", "rimap", "shadow", "ldap", "httpform"];
 

@@ -22,6 +22,8 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 /// A run directory that is ours. The process works in it, so that its files are found whatever happens to its path.
@@ -42,6 +44,9 @@ const PRIVATE: Mode = Mode::from_bits_truncate(0o077);
 
 /// How long a socket's path may be: what `sockaddr_un` holds, with its NUL.
 const LONGEST_PATH: usize = 107;
+
+/// How often to look whether somebody still listens, ten milliseconds apart.
+const PATIENCE: u32 = 100;
 
 /// Connections that may wait to be accepted; the system may allow less.
 const BACKLOG: i32 = 4096;
@@ -108,7 +113,7 @@ impl RunDirectory {
         match fs::symlink_metadata(SOCKET) {
             Err(_) => Ok(()),
             Ok(metadata) if !metadata.file_type().is_socket() => refuse("is no socket, and in the way of one"),
-            Ok(_) if somebody_listens() => refuse("somebody listens on it already"),
+            Ok(_) if somebody_goes_on_listening() => refuse("somebody listens on it already"),
             Ok(_) => {
                 fs::remove_file(SOCKET).map_err(|error| trouble(&self.path.join(SOCKET), "could not remove", error))
             }
@@ -124,6 +129,17 @@ impl Drop for RunDirectory {
             let _ = fs::remove_file(PID_FILE);
         }
     }
+}
+
+/// Whoever had the lock before us may have been killed, and what they started is on its way out.
+fn somebody_goes_on_listening() -> bool {
+    (0..PATIENCE).all(|_| {
+        let listens = somebody_listens();
+        if listens {
+            thread::sleep(Duration::from_millis(10));
+        }
+        listens
+    })
 }
 
 /// Without waiting for somebody who takes nobody.

@@ -53,6 +53,10 @@ pub struct Settings {
     pub deadline: Duration,
     /// How long a field of a request may be, in bytes.
     pub longest_field: usize,
+    /// Whom the serving process becomes, where somebody has said.
+    pub user: Option<String>,
+    /// Whether the serving process is confined by seccomp and landlock.
+    pub sandbox: bool,
     /// The socket's mode.
     pub socket_mode: u32,
     /// The socket's group, where not the process's own.
@@ -132,6 +136,8 @@ fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
         cache: cache(typed)?,
         deadline: Duration::from_secs(positive(text("deadline"), "--deadline: must be a positive number of seconds")?),
         longest_field: longest_field(text("max-field"))?,
+        user: text("user").map(String::from),
+        sandbox: !typed.get_flag("no-sandbox"),
         socket_mode: mode(text("socket-mode"))?,
         socket_group: text("socket-group").map(group).transpose()?,
     })

@@ -1,6 +1,7 @@
 //! PAM, the shadow file and the passwd file, in processes of their own.
 
 use crate::{
+    errands::Errands,
     helper::{answer::Answer as Found, backend::Kind},
     helper_pool::HelperPool,
     peer::Client,
@@ -8,7 +9,7 @@ use crate::{
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_system::finding::Finding;
 use sasl_wire::saslauthd::Request;
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 use tokio::time::sleep;
 
 /// What this host knows of its users.
@@ -22,10 +23,10 @@ pub struct Host {
 const LONGEST_DELAY: Duration = Duration::from_secs(15);
 
 impl Host {
-    /// Asks at most `most` helpers at once.
+    /// Asks at most `most` helpers at once, which are started by whom `errands` are run.
     #[must_use]
-    pub fn new(kind: Kind, most: usize) -> Self {
-        Self { helpers: HelperPool::new(kind, most), kind }
+    pub fn new(kind: Kind, most: usize, errands: Rc<Errands>) -> Self {
+        Self { helpers: HelperPool::new(kind, most, errands), kind }
     }
 
     /// As a command line has it.

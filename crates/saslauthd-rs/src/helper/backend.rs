@@ -48,6 +48,12 @@ impl Kind {
         Self::ALL.into_iter().find_map(|(kind, known)| (known == name).then_some(kind))
     }
 
+    /// The one of that number, in the order in which they are declared.
+    #[must_use]
+    pub fn numbered(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).map(|(kind, _)| *kind)
+    }
+
     /// Its name, for a command line.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -111,6 +117,7 @@ mod tests {
     fn kinds_have_names() {
         for (kind, name) in Kind::ALL {
             assert_eq!((Kind::named(name), kind.name()), (Some(kind), name));
+            assert_eq!(Kind::numbered(kind as u8), Some(kind));
         }
         assert_eq!(Kind::named("sasldb"), None);
     }

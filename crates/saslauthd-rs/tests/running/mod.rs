@@ -130,8 +130,19 @@ impl Daemon {
         true
     }
 
+    /// The process that serves, a child of the main one.
+    pub(crate) fn serving(&self) -> i32 {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = fs::read_to_string(children).unwrap();
+        let serves = |pid: &&str| {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"saslauthd\0--serve\0"))
+        };
+        children.split(' ').find(serves).unwrap().parse().unwrap()
+    }
+
+    /// A file in the serving process' directory.
     pub(crate) fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap()
+        fs::read_to_string(format!("/proc/{}/{file}", self.serving())).unwrap()
     }
 
     /// What it has in memory, in KiB.

@@ -1,0 +1,353 @@
+//! The main process once it has started: it keeps what takes privileges, and sees nothing of what clients send. It has the run
+//! directory and the sockets, starts the serving process and helpers, hands on signals, and talks to systemd.
+
+mod helper;
+
+use crate::{
+    detach::report_ready,
+    errands::{Ends, Errand, Favour, LENGTH},
+    exit::{FAILED, Failure},
+    helper::backend::Kind,
+    helper_pool::most_processes,
+    log::{Level, Log},
+    run_directory::RunDirectory,
+    settings::{Place, Settings},
+    systemd::{Manager, OURS, State},
+};
+use helper::Helper;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use sasl_system::descriptors;
+use std::{
+    cell::Cell,
+    ffi::OsString,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::{self, UnixListener},
+    },
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    rc::Rc,
+    time::Duration,
+};
+use tokio::{
+    net::UnixStream,
+    process::{Child, Command},
+    select,
+    signal::unix::{self, SignalKind, signal},
+    task::spawn_local,
+    time::{Instant, sleep_until},
+};
+
+/// How long the serving process may take to end when it is told to: a bit more than it gives its clients.
+const ENDING: Duration = Duration::from_secs(15);
+
+/// It is not started more often than this.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the daemon was started with.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a command line")]
+pub struct Words<'a> {
+    /// The command line, with the program's name.
+    pub typed: &'a [OsString],
+    /// From where files are found that it names, where that can be told.
+    pub here: Option<PathBuf>,
+}
+
+/// What the main process has.
+#[derive(Debug)]
+pub struct Keeper<'a> {
+    settings: &'a Settings,
+    words: Words<'a>,
+    directory: &'a RunDirectory,
+    log: &'a Log,
+    manager: Manager,
+    signals: Signals,
+    socket: Socket,
+    helpers: Rc<Cell<usize>>,
+}
+
+/// The socket that clients connect to.
+#[derive(Debug)]
+enum Socket {
+    /// It is made when there is somebody to serve.
+    Wanted,
+    /// It is ours.
+    Ours(UnixListener),
+    /// It is somebody else's, who keeps it when we end.
+    Theirs(UnixListener),
+}
+
+/// Those that the main process takes.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+    hang_up: unix::Signal,
+}
+
+impl Signals {
+    /// Takes them, from now on.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn take() -> io::Result<Self> {
+        let [terminate, interrupt, hang_up] =
+            [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
+        Ok(Self { terminate, interrupt, hang_up })
+    }
+}
+
+/// The serving process.
+#[derive(Debug)]
+struct Server {
+    child: Child,
+    line: UnixStream,
+    started: Instant,
+    /// Before it has read its configuration, a signal would be its end.
+    takes_signals: bool,
+    /// It is to read its configuration anew as soon as it can.
+    is_behind: bool,
+}
+
+/// What happens.
+enum Event {
+    Said(Errand),
+    /// The serving process has ended.
+    Ended(io::Result<ExitStatus>),
+    /// We are to end.
+    Terminate,
+    Reload,
+}
+
+impl<'a> Keeper<'a> {
+    /// For the service that `words` and their `settings` ask for. The socket is one that listens already, if there is one.
+    #[must_use]
+    pub fn new(
+        settings: &'a Settings,
+        words: Words<'a>,
+        (directory, log): (&'a RunDirectory, &'a Log),
+        (signals, socket): (Signals, Option<UnixListener>),
+    ) -> Self {
+        let socket = socket.map_or(Socket::Wanted, Socket::Theirs);
+        let (manager, helpers) = (Manager::from_environment(), Rc::default());
+        Self { settings, words, directory, log, manager, signals, socket, helpers }
+    }
+
+    /// Has clients served until it is told to end.
+    ///
+    /// # Errors
+    /// Where the service cannot start. Why, the serving process has said itself.
+    pub async fn keep(mut self) -> Result<(), Failure> {
+        let mut server = self.start()?;
+        let mut serves = false;
+        loop {
+            match self.next(&mut server).await {
+                Event::Said(Errand::Configured) => {
+                    self.give_socket(&server)?;
+                    server.may_be_signalled();
+                }
+                Event::Said(Errand::Serving) if !serves => {
+                    serves = true;
+                    self.report_ready()?;
+                }
+                Event::Said(errand) => self.run(errand, &server),
+                Event::Reload => {
+                    self.manager.tell(State::Reloading);
+                    server.reload();
+                }
+                Event::Terminate if !server.takes_signals && !serves => return Ok(()),
+                Event::Terminate => {
+                    let ended = self.end(server).await;
+                    self.log.write(Level::Info, "ended");
+                    return ended;
+                }
+                Event::Ended(status) if !serves => return Err(Failure::silent(code(status))),
+                Event::Ended(status) => {
+                    self.log
+                        .write(Level::Error, format_args!("serving process ended ({}); started again", shown(&status)));
+                    sleep_until(server.started + PAUSE).await;
+                    server = self.start()?;
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self, server: &mut Server) -> Event {
+        let Signals { terminate, interrupt, hang_up } = &mut self.signals;
+        select! {
+            biased;
+            _ = terminate.recv() => Event::Terminate,
+            _ = interrupt.recv() => Event::Terminate,
+            _ = hang_up.recv() => Event::Reload,
+            event = server.next() => event,
+        }
+    }
+
+    /// Ends the service: nobody new comes, and whoever has asked is answered.
+    async fn end(&self, mut server: Server) -> Result<(), Failure> {
+        self.manager.tell(State::Stopping);
+        if matches!(self.socket, Socket::Ours(_)) {
+            self.directory.remove_socket();
+        }
+        server.signal(Signal::SIGTERM);
+        let late = sleep_until(Instant::now() + ENDING);
+        tokio::pin!(late);
+        loop {
+            select! {
+                event = server.next() => match event {
+                    Event::Said(errand) => self.run(errand, &server),
+                    Event::Ended(Ok(status)) if status.success() => return Ok(()),
+                    Event::Ended(status) => return Err(Failure::new(format!("serving process: {}", shown(&status)))),
+                    Event::Terminate | Event::Reload => {}
+                },
+                () = &mut late => return Err(Failure::new("serving process did not end, and was killed")),
+            }
+        }
+    }
+
+    /// The serving process is this program, which is told what this one was told.
+    fn start(&self) -> Result<Server, Failure> {
+        let failed = |error: io::Error| Failure::new(format!("could not start the serving process: {error}"));
+        let (ours, theirs) = net::UnixStream::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("saslauthd").arg("--serve").args(&self.words.typed[1..]);
+        self.words.here.iter().for_each(|here| {
+            command.current_dir(here);
+        });
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
+        OURS.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        let child = command.spawn().map_err(failed)?;
+        Ok(Server {
+            child,
+            line: UnixStream::from_std(ours).map_err(failed)?,
+            started: Instant::now(),
+            takes_signals: false,
+            is_behind: false,
+        })
+    }
+
+    fn give_socket(&mut self, server: &Server) -> Result<(), Failure> {
+        if matches!(self.socket, Socket::Wanted) {
+            let socket = self.directory.listen(self.settings.socket_mode, self.settings.socket_group)?;
+            self.log.write(Level::Info, format_args!("listening on socket: {}/mux", self.settings.directory.display()));
+            self.socket = Socket::Ours(socket);
+        }
+        match &self.socket {
+            Socket::Wanted => {}
+            Socket::Ours(socket) => server.grant(Favour::Listen, &[socket.as_fd()]),
+            Socket::Theirs(socket) => server.grant(Favour::ListenForOthers, &[socket.as_fd()]),
+        }
+        Ok(())
+    }
+
+    fn report_ready(&self) -> Result<(), Failure> {
+        self.log.started();
+        if self.settings.place == Place::Detached {
+            report_ready().map_err(|error| Failure::new(format!("serving: {error}")))?;
+        }
+        self.manager.tell(State::Ready);
+        Ok(())
+    }
+
+    fn run(&self, errand: Errand, server: &Server) {
+        match errand {
+            Errand::Alive => self.manager.tell(State::Alive),
+            Errand::Reloaded => self.manager.tell(State::Ready),
+            Errand::Helper(kind, number) => match self.helper(kind) {
+                Some(Ends { channel, leash }) => {
+                    server.grant(Favour::Helper(number), &[channel.as_fd(), leash.as_fd()])
+                }
+                None => server.grant(Favour::Helper(number), &[]),
+            },
+            Errand::Configured | Errand::Serving => {}
+        }
+    }
+}
+
+impl Keeper<'_> {
+    /// One of a kind that the settings have, as long as there are not more than a pool has use for.
+    fn helper(&self, kind: Kind) -> Option<Ends> {
+        let most = most_processes(self.settings.threads.max(self.settings.pam_helpers));
+        if !self.settings.mechanisms.iter().any(|mechanism| mechanism.takes(kind)) || self.helpers.get() >= most {
+            self.log.write(Level::Error, format_args!("helper for {} refused to the serving process", kind.name()));
+            return None;
+        }
+        let started = Helper::start(kind).inspect_err(|error| {
+            self.log.write(Level::Error, format_args!("could not start a helper for {}: {error}", kind.name()));
+        });
+        let (ends, minded) = started.ok()?;
+        let helpers = Rc::clone(&self.helpers);
+        helpers.set(helpers.get() + 1);
+        spawn_local(async move {
+            minded.await;
+            helpers.set(helpers.get() - 1);
+        });
+        Some(ends)
+    }
+}
+
+impl Server {
+    /// What it says, or that it has ended. Who talks nonsense is made to end.
+    async fn next(&mut self) -> Event {
+        let mut bytes = [0; LENGTH];
+        loop {
+            select! {
+                biased;
+                ready = self.line.readable() => match ready.and_then(|()| self.line.try_read(&mut bytes)) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Ok(0) => return Event::Ended(self.child.wait().await),
+                    said => {
+                        if let Some(errand) = said.ok().filter(|length| *length == LENGTH).and(Errand::decode(bytes)) {
+                            return Event::Said(errand);
+                        }
+                        let _ = self.child.start_kill();
+                        return Event::Ended(self.child.wait().await);
+                    }
+                },
+                status = self.child.wait() => return Event::Ended(status),
+            }
+        }
+    }
+
+    /// Where it is on its way out, it does not matter any more.
+    fn grant(&self, favour: Favour, descriptors: &[BorrowedFd<'_>]) {
+        let _ = descriptors::send(&self.line, &favour.encode(), descriptors);
+    }
+
+    fn may_be_signalled(&mut self) {
+        self.takes_signals = true;
+        if self.is_behind {
+            self.reload();
+        }
+    }
+
+    fn reload(&mut self) {
+        self.is_behind = !self.takes_signals;
+        if self.takes_signals {
+            self.signal(Signal::SIGHUP);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+}
+
+fn code(status: io::Result<ExitStatus>) -> u8 {
+    let code = status.ok().and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+    code.filter(|code| *code != 0).unwrap_or(FAILED)
+}
+
+fn shown(status: &io::Result<ExitStatus>) -> String {
+    status.as_ref().map_or_else(ToString::to_string, ToString::to_string)
+}

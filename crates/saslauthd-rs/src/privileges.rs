@@ -1,0 +1,112 @@
+//! Whom the serving process becomes, so that whoever takes it over has next to nothing.
+
+use crate::exit::Failure;
+use nix::{
+    errno::Errno,
+    libc::MCL_ONFAULT,
+    sys::{
+        mman::{MlockAllFlags, mlockall},
+        prctl::{set_no_new_privs, set_pdeathsig},
+        resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
+        signal::Signal,
+    },
+    unistd::{Gid, Uid, User, getgrouplist, getppid, getresuid, setgroups, setresgid, setresuid},
+};
+use std::{ffi::CString, fs, os::unix::fs::MetadataExt, path::Path};
+
+/// Whoever it is unless the command line or the configuration says otherwise.
+pub const DEFAULT: &str = "saslauth";
+
+/// An unprivileged user, with all groups.
+#[derive(Clone, Debug)]
+pub struct Account {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Account {
+    /// The user to become: none where we are not root, and cannot, or where there is no user of the default's name.
+    ///
+    /// # Errors
+    /// Where a user is named who is not there.
+    pub fn find(named: Option<&str>) -> Result<Option<Self>, Failure> {
+        if !Uid::effective().is_root() {
+            return Ok(None);
+        }
+        let name = named.unwrap_or(DEFAULT);
+        let failed = |what: &dyn std::fmt::Display| Failure::new(format!("user {name}: {what}"));
+        match (User::from_name(name).map_err(|error| failed(&error))?, named) {
+            (Some(user), _) => Self::of(user).map(Some).map_err(|error| failed(&error)),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(failed(&"there is no such user")),
+        }
+    }
+
+    fn of(user: User) -> Result<Self, Errno> {
+        let name = CString::new(user.name.as_str()).map_err(|_| Errno::EINVAL)?;
+        let groups = getgrouplist(&name, user.gid)?;
+        Ok(Self { name: user.name, uid: user.uid, gid: user.gid, groups })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds the group that a file is for, unless that is root's.
+    pub fn join_group_of(&mut self, file: &Path) {
+        let Ok(metadata) = fs::metadata(file) else { return };
+        let group = Gid::from_raw(metadata.gid());
+        if metadata.mode() & 0o040 != 0 && group.as_raw() != 0 && !self.groups.contains(&group) {
+            self.groups.push(group);
+        }
+    }
+
+    /// Becomes this user, for good.
+    ///
+    /// # Errors
+    /// Where that is not what came of it.
+    pub fn assume(&self) -> Result<(), Failure> {
+        let failed = |error: Errno| Failure::new(format!("could not become user {}: {error}", self.name));
+        setgroups(&self.groups).map_err(failed)?;
+        setresgid(self.gid, self.gid, self.gid).map_err(failed)?;
+        setresuid(self.uid, self.uid, self.uid).map_err(failed)?;
+        let now = getresuid().map_err(failed)?;
+        let is_back = self.uid.is_root() || setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).is_ok();
+        if is_back || [now.real, now.effective, now.saved].iter().any(|uid| *uid != self.uid) {
+            return Err(Failure::new(format!("user {} is root, or has a way back to it", self.name)));
+        }
+        Ok(())
+    }
+}
+
+/// Nobody gains privileges by running a program from now on.
+pub fn gain_no_more() {
+    // A system that is too old for it has no sandbox either, and that is said.
+    let _ = set_no_new_privs();
+}
+
+/// Ends when the process ends that started us, however that came about: what it has, nobody else could take over as long as we are
+/// there.
+///
+/// # Errors
+/// Where it has ended already.
+pub fn end_with_parent(parent: u32) -> Result<(), Failure> {
+    // Changing user undoes it, so that this comes after that.
+    let _ = set_pdeathsig(Signal::SIGKILL);
+    let is_there = u32::try_from(getppid().as_raw()).is_ok_and(|pid| pid == parent);
+    if is_there { Ok(()) } else { Err(Failure::new("the main process has gone")) }
+}
+
+/// Keeps memory, as far as it comes to be used, from being written to a swap file. Whether that is so.
+#[must_use]
+pub fn lock_memory() -> bool {
+    // Where there is a limit, it would count what is mapped and never used, and nothing could be mapped beyond it.
+    let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+    let is_unlimited = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | MlockAllFlags::from_bits_retain(MCL_ONFAULT);
+    is_unlimited && mlockall(flags).is_ok()
+}

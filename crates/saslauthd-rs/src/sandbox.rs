@@ -1,0 +1,89 @@
+//! What the serving process cannot do any more, whatever it is made to run: start programs, change files, listen, look into
+//! other processes.
+
+mod calls;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+use std::{
+    collections::BTreeMap,
+    env::consts::ARCH,
+    error::Error,
+    path::{Path, PathBuf},
+};
+
+/// Whether there are servers that passwords are checked by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Network {
+    /// It connects to them.
+    Used,
+    /// There are none.
+    Unused,
+}
+
+/// What landlock is asked for. A kernel that knows less does what it can.
+const KNOWN: ABI = ABI::V6;
+
+/// Confines this process and all threads that it starts from now on; those that are there already would keep their freedom. Files
+/// can be changed in the directories `writable` alone, by whoever may. Gives a sentence for each thing that the kernel cannot do.
+#[must_use]
+pub fn enter(writable: &[PathBuf], network: Network) -> Vec<String> {
+    let landlock = match confine(writable, network) {
+        Ok(RulesetStatus::FullyEnforced) => None,
+        Ok(RulesetStatus::PartiallyEnforced) => {
+            Some("this kernel's landlock does not know all that is asked of it".into())
+        }
+        Ok(RulesetStatus::NotEnforced) => {
+            Some("no landlock in this kernel: files are protected by their modes alone".into())
+        }
+        Err(error) => Some(format!("no landlock: {error}")),
+    };
+    let seccomp = filter().err().map(|error| format!("no seccomp: {error}"));
+    landlock.into_iter().chain(seccomp).collect()
+}
+
+/// Reading is not restricted: what nobody but root may read is out of reach by its mode.
+fn confine(writable: &[PathBuf], network: Network) -> Result<RulesetStatus, RulesetError> {
+    let ports: BitFlags<AccessNet> = match network {
+        Network::Used => AccessNet::BindTcp.into(),
+        Network::Unused => AccessNet::from_all(KNOWN),
+    };
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_write(KNOWN) | AccessFs::Execute)?
+        .handle_access(ports)?
+        .scope(Scope::from_all(KNOWN))?
+        .create()?;
+    for place in writable {
+        rules = allow(rules, place, AccessFs::from_write(KNOWN))?;
+    }
+    rules = allow(rules, Path::new("/dev/null"), AccessFs::WriteFile.into())?;
+    Ok(rules.restrict_self()?.ruleset)
+}
+
+/// What is not there cannot be written.
+fn allow(rules: RulesetCreated, place: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
+    match PathFd::new(place) {
+        Ok(place) => rules.add_rule(PathBeneath::new(place, access)),
+        Err(_) => Ok(rules),
+    }
+}
+
+/// Two filters, of which the stricter answer counts: one knows which calls there may be, and one says of `clone3(2)`, whose flags
+/// a filter cannot see, that there is no such call, so that the C library takes `clone(2)`.
+fn filter() -> Result<(), Box<dyn Error>> {
+    let unknown = filter_of(calls::unseen(), SeccompAction::Allow, SeccompAction::Errno(ENOSYS))?;
+    let allowed = filter_of(calls::allowed()?, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
+    apply_filter(&unknown)?;
+    Ok(apply_filter(&allowed)?)
+}
+
+const EPERM: u32 = nix::libc::EPERM.unsigned_abs();
+const ENOSYS: u32 = nix::libc::ENOSYS.unsigned_abs();
+
+fn filter_of(calls: calls::Rules, others: SeccompAction, these: SeccompAction) -> Result<BpfProgram, Box<dyn Error>> {
+    Ok(SeccompFilter::new(BTreeMap::from_iter(calls), others, these, ARCH.try_into()?)?.try_into()?)
+}
