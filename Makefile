@@ -65,9 +65,10 @@ build:  ## the programs, their manual pages and shell completions, in target/
 
 install:  ## into DESTDIR= and PREFIX=/usr/local
 	test -d $(MANUAL) || $(MAKE) build
-	install -d $(sbin) $(share)/man/man8 $(bash_completions) $(zsh_completions) $(fish_completions)
+	install -d $(sbin) $(share)/man/man8 $(share)/doc/saslauthd $(bash_completions) $(zsh_completions) $(fish_completions)
 	install -m 755 $(addprefix $(TARGET)/release/,$(PROGRAMS)) $(sbin)
 	install -m 644 $(MANUAL)/man8/*.8 $(share)/man/man8
+	install -m 644 crates/saslauthd-rs/saslauthd.toml.example $(share)/doc/saslauthd
 	for name in $(PROGRAMS); do \
 	    install -m 644 $(MANUAL)/completions/bash/$$name.bash $(bash_completions)/$$name && \
 	    install -m 644 $(MANUAL)/completions/zsh/_$$name $(zsh_completions)/_$$name && \

@@ -30,14 +30,21 @@ const SASLAUTHD: Sections = &[
             ("TERM, INT", "Takes nobody new, answers who has asked, removes its files and ends."),
             (
                 "HUP",
-                "Opens log and database anew, and reads this host's name again. Connections stay. saslauthd.conf, its \
-                 certificates and the flags are read at the start alone.",
+                "Reads saslauthd.toml, saslauthd.conf and its certificates again, and this host's name; opens log and database \
+                 anew. Connections stay, and requests in flight are answered as they would have been. Passwords that were \
+                 remembered are checked once more. Where a file is bad, all stays as it was, and the log says why. The socket's \
+                 mode and group, and whom the daemon runs as, count from the next start on.",
             ),
         ],
     ),
     (
         "FILES",
         &[
+            (
+                "/etc/saslauthd.toml",
+                "Limits, throttling, metrics and whom it runs as, where flags do not say otherwise; --config names another. It \
+                 need not be there. saslauthd.toml.example in the directory of documentation has every key with its default.",
+            ),
             ("/etc/saslauthd.conf", "Keys of ldap and httpform, unless -O names another file."),
             ("/etc/sasldb2", "The database. /etc/sasldb2-lock beside it is where its readers and writers meet."),
             ("/var/run/saslauthd/mux", "The socket."),

@@ -17,8 +17,10 @@ use crate::{
     log::{Level, Log},
     mechanisms::Mechanism,
     pool::Pool,
+    session::{Limits, Service},
     settings::Settings,
 };
+use nix::unistd::Uid;
 use sasl_remote::{
     conf::Conf,
     form::{Form, KEYS},
@@ -28,7 +30,26 @@ use sasl_remote::{
 use sasl_system::finding::Finding;
 use sasl_wire::saslauthd::Request;
 use sasldb::{location::Location, users::realm_of_this_host};
-use std::{fmt::Display, path::Path, rc::Rc};
+use std::{
+    fmt::{self, Display},
+    path::Path,
+    rc::Rc,
+};
+use tokio::task::spawn_local;
+
+/// Descriptors for everything but connections and back ends.
+const OTHER_FILES: usize = 24;
+
+/// A service, and what it is assembled from, which may be read again.
+#[derive(Debug)]
+pub struct Assembly {
+    settings: Settings,
+    /// How many may be open.
+    files: u64,
+    log: Rc<Log>,
+    errands: Rc<Errands>,
+    service: Rc<Service>,
+}
 
 /// What has been read, and is now to be put to use.
 #[derive(Debug)]
@@ -37,11 +58,97 @@ pub struct Prepared {
     cache: Option<Cache>,
 }
 
-/// A back end, or what needs no privileges to become one, and starts threads.
+/// A back end, or what takes no privileges to become one, and starts threads.
 #[derive(Debug)]
 enum Part {
     Whole(Backend),
     Sasldb(Location),
+}
+
+impl Assembly {
+    /// Assembles a service, for a process that may have so many files open.
+    ///
+    /// # Errors
+    /// As with [`Prepared::checker`].
+    pub fn new(
+        prepared: Prepared,
+        settings: &Settings,
+        files: u64,
+        (log, errands): (&Rc<Log>, &Rc<Errands>),
+    ) -> Result<Self, Failure> {
+        let checker = prepared.checker(settings, log, None)?;
+        let limits = limits(settings, files, &checker);
+        let service = Service::new(checker, Rc::clone(log), limits);
+        let (settings, log, errands) = (settings.clone(), Rc::clone(log), Rc::clone(errands));
+        Ok(Self { settings, files, log, errands, service })
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> Rc<Service> {
+        Rc::clone(&self.service)
+    }
+
+    /// Opens the log anew and reads all configuration again. Connections stay, and requests in flight go on as they began. A store of
+    /// ours stays, and is opened anew. What was remembered is forgotten: who said so may not be asked any more. Where a file is bad,
+    /// all is as before, and the log has why.
+    pub fn reload(&self) {
+        self.log.reopen();
+        match self.again() {
+            Ok((checker, limits)) => {
+                self.reopen(&checker);
+                self.service.replace(checker, limits);
+                self.log.write(Level::Info, "read the configuration again");
+                spawn_local(self.service().look_for_servers());
+            }
+            Err(failure) => self.log.write(Level::Error, format_args!("{failure}; nothing is changed{Reader}")),
+        }
+    }
+
+    fn again(&self) -> Result<(Checker, Limits), Failure> {
+        let settings = self.settings.read_again()?;
+        let prepared = prepare(&settings, &self.log, &self.errands)?;
+        let checker = prepared.checker(&settings, &self.log, self.service.checker().sasldb())?;
+        let limits = limits(&settings, self.files, &checker);
+        Ok((checker, limits))
+    }
+
+    fn reopen(&self, checker: &Checker) {
+        // Where it cannot be read, it is the one of before.
+        let realm = realm().inspect_err(|error| self.log.write(Level::Warning, error)).ok();
+        if let Some(Err(error)) = checker.sasldb().map(|sasldb| sasldb.reopen(realm)) {
+            self.log.write(Level::Error, error);
+        }
+    }
+}
+
+/// Who must be able to read configuration, where that is not root: what root could at the start may be closed to us by now. The
+/// number says it without asking anybody.
+struct Reader;
+
+impl Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Uid::effective() {
+            uid if uid.is_root() => Ok(()),
+            uid => write!(f, "; uid {uid} must be able to read all configuration"),
+        }
+    }
+}
+
+fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
+    Limits {
+        deadline: settings.limits.deadline,
+        most_open: most_open(files, checker.descriptors()).min(settings.limits.connections),
+        longest_field: settings.limits.longest_field,
+        drain: settings.limits.drain,
+    }
+}
+
+/// How many connections so many files have room for. Clients that only wait must not keep back ends from what they need, which in turn take no
+/// more than half.
+fn most_open(files: u64, of_backends: usize) -> usize {
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    files.saturating_sub(OTHER_FILES).saturating_sub(of_backends.min(files / 2)).max(1)
 }
 
 /// Reads all configuration, and connects to nobody. What is odd, but no reason not to serve, is logged. Helpers are started by
@@ -57,14 +164,18 @@ pub fn prepare(settings: &Settings, log: &Rc<Log>, errands: &Rc<Errands>) -> Res
 }
 
 impl Prepared {
-    /// Opens the store, and starts threads: whoever is to lose privileges has lost them by now.
+    /// Opens the store, and starts threads: whoever is to lose privileges has lost them by now. A store of ours that is `open` stays
+    /// the one: flags alone say which, and it cannot be opened twice.
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn assemble(self, settings: &Settings, log: &Rc<Log>) -> Result<Checker, Failure> {
+    pub fn checker(self, settings: &Settings, log: &Rc<Log>, open: Option<&Rc<Sasldb>>) -> Result<Checker, Failure> {
         let backend = |part| match part {
             Part::Whole(backend) => Ok(backend),
-            Part::Sasldb(location) => sasldb(&location, settings, log).map(Backend::Sasldb),
+            Part::Sasldb(location) => {
+                let stays = open.cloned().map_or_else(|| sasldb(&location, settings, log).map(Rc::new), Ok);
+                stays.map(Backend::Sasldb)
+            }
         };
         let backends = self.parts.into_iter().map(backend).collect::<Result<Vec<_>, _>>()?;
         warn_of_order(&backends, log);
@@ -92,30 +203,27 @@ fn warn_of_order(backends: &[Backend], log: &Log) {
 }
 
 /// Where requests without a realm are looked up.
-///
-/// # Errors
-/// Where the host's name cannot be read, or is none.
-pub fn realm() -> Result<Vec<u8>, impl Display> {
+fn realm() -> Result<Vec<u8>, impl Display> {
     realm_of_this_host().map(|realm| realm.as_bytes().to_vec())
 }
 
 fn part(mechanism: &Mechanism, settings: &Settings, (log, errands): (&Rc<Log>, &Rc<Errands>)) -> Result<Part, Failure> {
-    let host = |kind, most| Ok(Backend::Host(Host::new(kind, most, Rc::clone(errands))));
-    match mechanism {
+    let remote = |server| Backend::Remote(Remote::new(server, settings.limits.remote_checks));
+    let backend = match mechanism {
         Mechanism::Sasldb(location) => return Ok(Part::Sasldb(location.clone())),
-        Mechanism::Host(Kind::Pam) => host(Kind::Pam, settings.pam_helpers),
-        Mechanism::Host(kind) => host(*kind, settings.threads),
+        Mechanism::Host(kind) => Ok(Backend::Host(Host::new(helpers(*kind, settings, errands)))),
         Mechanism::Rimap(servers) => {
             Rimap::new(servers).map(Server::Rimap).map(remote).map_err(|error| broken("rimap", error))
         }
-        Mechanism::Ldap(file) => ldap(file, crypt(settings, errands), log).map(Box::new).map(Server::Ldap).map(remote),
+        Mechanism::Ldap(file) => ldap(file, settings, (log, errands)).map(Box::new).map(Server::Ldap).map(remote),
         Mechanism::Httpform(file) => httpform(file, log).map(Server::Httpform).map(remote),
-    }
-    .map(Part::Whole)
+    };
+    backend.map(Part::Whole)
 }
 
-fn remote(server: Server) -> Backend {
-    Backend::Remote(Remote::new(server))
+fn helpers(kind: Kind, settings: &Settings, errands: &Rc<Errands>) -> HelperPool {
+    let most = if kind == Kind::Pam { settings.pam_helpers } else { settings.threads };
+    HelperPool::new(kind, most, settings.limits.helper_deadline, Rc::clone(errands))
 }
 
 fn broken(mechanism: &str, error: impl Display) -> Failure {
@@ -137,8 +245,8 @@ fn httpform(file: &Path, log: &Rc<Log>) -> Result<Form, Failure> {
     Ok(form)
 }
 
-fn ldap(file: &Path, crypt: Crypt, log: &Rc<Log>) -> Result<Ldap, Failure> {
-    let ldap = Conf::read(file).and_then(|conf| Ldap::new(&conf, crypt));
+fn ldap(file: &Path, settings: &Settings, (log, errands): (&Rc<Log>, &Rc<Errands>)) -> Result<Ldap, Failure> {
+    let ldap = Conf::read(file).and_then(|conf| Ldap::new(&conf, crypt(settings, errands)));
     let ldap = ldap.map_err(|error| broken("ldap", error))?;
     ldap.warnings().iter().for_each(|warning| log.write(Level::Warning, warning));
     Ok(ldap)
@@ -146,7 +254,7 @@ fn ldap(file: &Path, crypt: Crypt, log: &Rc<Log>) -> Result<Ldap, Failure> {
 
 /// Hashes of crypt(3) are for a process of their own.
 fn crypt(settings: &Settings, errands: &Rc<Errands>) -> Crypt {
-    let helpers = Rc::new(HelperPool::new(Kind::Crypt, settings.threads, Rc::clone(errands)));
+    let helpers = Rc::new(helpers(Kind::Crypt, settings, errands));
     Rc::new(move |password, hash| {
         let helpers = Rc::clone(&helpers);
         Box::pin(async move {
@@ -159,4 +267,15 @@ fn crypt(settings: &Settings, errands: &Rc<Errands>) -> Crypt {
             }
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_leave_back_ends_what_they_need_and_these_leave_them_half() {
+        assert_eq!([most_open(1024, 0), most_open(1024, 100), most_open(1024, 5000)], [1000, 900, 488]);
+        assert_eq!([most_open(60, 0), most_open(60, 192), most_open(20, 192)], [36, 6, 1]);
+    }
 }

@@ -9,14 +9,14 @@ use host::Host;
 use remote::Remote;
 use sasl_remote::attempt::{Answer, Attempt};
 use sasldb::Sasldb;
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 /// One of them.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "complete by nature")]
 pub enum Backend {
-    /// A store of ours.
-    Sasldb(Sasldb),
+    /// A store of ours, which is only opened once.
+    Sasldb(Rc<Sasldb>),
     /// PAM, or what this host has in files.
     Host(Host),
     /// Another server.

@@ -9,7 +9,7 @@ use crate::{
 };
 use sasl_remote::attempt::{Answer, Attempt, Verdict};
 use sasl_wire::saslauthd::Request;
-use std::{borrow::Cow, cell::RefCell};
+use std::{borrow::Cow, cell::RefCell, rc::Rc};
 
 const CACHED: &str = "password, cached";
 
@@ -132,7 +132,7 @@ impl Checker {
 
     /// The back end that is a store of ours, if one is.
     #[must_use]
-    pub fn sasldb(&self) -> Option<&Sasldb> {
+    pub fn sasldb(&self) -> Option<&Rc<Sasldb>> {
         self.backends.iter().find_map(|backend| match backend {
             Backend::Sasldb(sasldb) => Some(sasldb),
             _ => None,
@@ -196,6 +196,7 @@ mod tests {
             remote::{Remote, Server},
         },
         database::Database,
+        helper_pool::HelperPool,
         log::{Destination, Log},
         pool::Pool,
     };
@@ -208,7 +209,7 @@ mod tests {
         record::Record,
         store::Change,
     };
-    use std::{os::unix::net::UnixStream, path::Path, rc::Rc, sync::Arc, time::Duration};
+    use std::{os::unix::net::UnixStream, path::Path, sync::Arc, time::Duration};
 
     const REQUEST: Request<'_> =
         Request { login: b"tim", password: b"pencil", service: b"imap", realm: b"r", client: Some(b"192.0.2.1;25") };
@@ -219,12 +220,12 @@ mod tests {
     }
 
     fn rimap() -> Backend {
-        Backend::Remote(Remote::new(Server::Rimap(Rimap::new("localhost").unwrap())))
+        Backend::Remote(Remote::new(Server::Rimap(Rimap::new("localhost").unwrap()), 1))
     }
 
     fn sasldb(path: &Path) -> Backend {
         let database = Database::new(&Location::parse(path), Rc::new(Log::new(Destination::Stderr, false)));
-        Backend::Sasldb(Sasldb::new(database, Pool::new(1).unwrap(), b"r".to_vec()))
+        Backend::Sasldb(Rc::new(Sasldb::new(database, Pool::new(1).unwrap(), b"r".to_vec())))
     }
 
     #[test]
@@ -265,7 +266,8 @@ mod tests {
             [Some(&b"192.0.2.1;26"[..]), Some(b"192.0.2.2;25"), None]
                 .map(|client| checker.recall(&Request { client, ..REQUEST }).is_some())
         };
-        assert_eq!(recalled(Backend::Host(Host::new(Kind::Pam, 1, Rc::default()))), [true, false, false]);
+        let helpers = HelperPool::new(Kind::Pam, 1, Duration::from_secs(20), Rc::default());
+        assert_eq!(recalled(Backend::Host(Host::new(helpers))), [true, false, false]);
         assert_eq!(recalled(rimap()), [true; 3]);
     }
 }

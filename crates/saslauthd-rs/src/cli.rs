@@ -62,7 +62,7 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 10] {
+fn flags_of_ours() -> [Arg; 11] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
         long_value("deadline", "SECONDS", "How long a client may take to send its request").default_value("10"),
@@ -71,14 +71,12 @@ fn flags_of_ours() -> [Arg; 10] {
             .long("check-config")
             .action(ArgAction::SetTrue)
             .help("Read the configuration, say what is wrong with it or what it comes to, and do not start"),
+        long_value("config", "FILE", "The file for all else, which these flags win over (default /etc/saslauthd.toml)"),
         long_value("socket-mode", "OCTAL", "Mode of the socket; the run directory's own mode protects it too")
             .default_value("0777"),
         long_value("socket-group", "GROUP", "Group of the socket"),
-        long_value(
-            "user",
-            "NAME",
-            "Whom the serving process becomes when it is started as root (default saslauth, if there is one)",
-        ),
+        long_value("user", "NAME", "Whom the serving process becomes where it is started as root")
+            .default_value("saslauth"),
         Arg::new("no-sandbox")
             .long("no-sandbox")
             .action(ArgAction::SetTrue)

@@ -54,7 +54,8 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
 /// Says on standard error what is odd, and fails where a start would fail for the configuration.
 fn check_configuration(settings: &Settings) -> Result<(), Failure> {
     let log = Rc::new(Log::new(Destination::Stderr, true));
-    let checker = prepare(settings, &log, &Rc::default())?.assemble(settings, &log)?;
+    settings.socket_gid()?;
+    let checker = prepare(settings, &log, &Rc::default())?.checker(settings, &log, None)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("looking names up: {error}")))?;
     runtime.block_on(checker.unresolved()).iter().for_each(|line| log.write(Level::Warning, line));

@@ -1,8 +1,8 @@
 //! A process that checks passwords where others' code runs: a module of PAM that hangs, crashes or forks has no more than
 //! this. The daemon starts it as itself with `--helper KIND`, and ends it when it takes too long.
 //!
-//! Its standard input is a stream socket. A request is one of saslauthd's, always of five fields; an answer is an
-//! [`Answer`]. One waits for the other.
+//! Its standard input is a stream socket. A request is a number and a request of saslauthd's, always of five fields; an answer is the
+//! same number and an [`Answer`]. One waits for the other.
 
 pub mod answer;
 pub mod backend;

@@ -6,18 +6,26 @@ mod process;
 
 use crate::{
     errands::Errands,
-    helper::{answer::Answer, backend::Kind},
+    helper::{
+        answer::{Answer, NUMBER},
+        backend::Kind,
+    },
     turns::{Turn, Turns},
 };
 pub use process::Trouble;
 use process::{Process, Stopped, patience};
+use sasl_core::random;
 use sasl_wire::saslauthd::{Request, encode_request};
-use std::{cell::RefCell, os::unix::net::UnixStream, pin::pin, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    os::unix::net::UnixStream,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
-
-/// How long a helper may take for one request.
-pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// So many may wait for each that may work.
 const WAITING_FOR_EACH: usize = 8;
@@ -34,20 +42,30 @@ pub struct HelperPool {
     kind: Kind,
     most: usize,
     errands: Rc<Errands>,
+    /// How long one may take for a request.
+    deadline: Duration,
     /// For those that work.
     working: Rc<Turns>,
     /// For those that are seen to wait.
     waiting: Rc<Turns>,
     idle: RefCell<Vec<Process>>,
+    /// The number of the next request.
+    next: Cell<u32>,
 }
 
 impl HelperPool {
     /// Helpers that are started as they are needed, by whom `errands` are run; at most `most` that work at once, and some more that
-    /// wait.
+    /// wait. One that takes longer than `deadline` for a request is killed.
     #[must_use]
-    pub fn new(kind: Kind, most: usize, errands: Rc<Errands>) -> Self {
+    pub fn new(kind: Kind, most: usize, deadline: Duration, errands: Rc<Errands>) -> Self {
         let (working, waiting) = (Turns::new(most), Turns::new(most * WAITING_FOR_EACH));
-        Self { kind, most, errands, working, waiting, idle: RefCell::default() }
+        Self { kind, most, errands, deadline, working, waiting, idle: RefCell::default(), next: first_number() }
+    }
+
+    /// What they check by.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Asks one of them. Whoever asks for a `client` waits in the line of that one's user.
@@ -56,8 +74,8 @@ impl HelperPool {
     /// [`Trouble`].
     pub async fn ask(&self, request: &Request<'_>, client: Option<&Arc<UnixStream>>) -> Result<Answer, Trouble> {
         let turn = self.working.take(client).await.map_err(Trouble::NoTurn)?;
-        let request = encoded(request);
-        let mut exchange = pin!(timeout(DEADLINE, self.exchange(&request)));
+        let request = encoded(self.next.replace(self.next.get().wrapping_add(1)), request);
+        let mut exchange = pin!(timeout(self.deadline, self.exchange(&request)));
         let answer = match timeout(patience(self.kind), &mut exchange).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -114,11 +132,18 @@ impl HelperPool {
     }
 }
 
-/// All five fields of it, in a buffer of its final size, so that no copy of the password stays behind.
-fn encoded(request: &Request<'_>) -> Zeroizing<Vec<u8>> {
+/// Any will do, as long as a module does not happen to write it.
+fn first_number() -> Cell<u32> {
+    Cell::new(random::bytes().map_or(0x5a5a_5a5a, u32::from_ne_bytes))
+}
+
+/// The number and all five fields, in a buffer of its final size, so that no copy of the password stays behind.
+fn encoded(number: u32, request: &Request<'_>) -> Zeroizing<Vec<u8>> {
     let client = request.client.unwrap_or_default();
     let fields = [request.login, request.password, request.service, request.realm, client];
-    let mut bytes = Zeroizing::new(Vec::with_capacity(fields.iter().map(|field| 2 + field.len()).sum()));
+    let length = NUMBER + fields.iter().map(|field| 2 + field.len()).sum::<usize>();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+    bytes.extend(number.to_ne_bytes());
     encode_request(&Request { client: Some(client), ..*request }, &mut bytes);
     bytes
 }

@@ -236,7 +236,7 @@ impl<'a> Keeper<'a> {
 
     fn give_socket(&mut self, server: &Server) -> Result<(), Failure> {
         if matches!(self.socket, Socket::Wanted) {
-            let socket = self.directory.listen(self.settings.socket_mode, self.settings.socket_group)?;
+            let socket = self.directory.listen(self.settings.socket_mode, self.settings.socket_gid()?)?;
             self.log.write(Level::Info, format_args!("listening on socket: {}/mux", self.settings.directory.display()));
             self.socket = Socket::Ours(socket);
         }

@@ -5,6 +5,7 @@ pub mod backends;
 pub mod cache;
 pub mod check;
 pub mod cli;
+pub mod configuration;
 pub mod daemon;
 pub mod database;
 pub mod detach;

@@ -23,18 +23,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes a socket that listens, for requests of at most `longest` bytes.
+    /// Takes a socket that listens.
     ///
     /// # Errors
     /// Where the system refuses.
-    pub fn new(socket: UnixListener, longest: usize) -> io::Result<Self> {
+    pub fn new(socket: UnixListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         #[expect(
             deprecated,
             reason = "sound for a socket, whose descriptor stays the same; what replaces it is unsafe"
         )]
         let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
-        Ok(Self { socket, scratch: Zeroizing::new(vec![0; longest]) })
+        Ok(Self { socket, scratch: Zeroizing::default() })
     }
 
     /// Serves whoever connects, for ever.
@@ -72,7 +72,8 @@ enum Accepted {
     NoRoom,
 }
 
-fn accept(socket: &UnixListener, service: &Rc<Service>, scratch: &mut [u8], most: usize) -> Accepted {
+fn accept(socket: &UnixListener, service: &Rc<Service>, scratch: &mut Vec<u8>, most: usize) -> Accepted {
+    scratch.resize(service.longest_request(), 0);
     for _ in 0..most {
         match socket.accept() {
             Ok((stream, _)) => service.begin(stream, scratch),

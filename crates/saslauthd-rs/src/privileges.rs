@@ -30,17 +30,16 @@ impl Account {
     /// The user to become: none where we are not root, and cannot, or where there is no user of the default's name.
     ///
     /// # Errors
-    /// Where a user is named who is not there.
-    pub fn find(named: Option<&str>) -> Result<Option<Self>, Failure> {
+    /// Where there is no user of another name.
+    pub fn find(name: &str) -> Result<Option<Self>, Failure> {
         if !Uid::effective().is_root() {
             return Ok(None);
         }
-        let name = named.unwrap_or(DEFAULT);
         let failed = |what: &dyn std::fmt::Display| Failure::new(format!("user {name}: {what}"));
-        match (User::from_name(name).map_err(|error| failed(&error))?, named) {
-            (Some(user), _) => Self::of(user).map(Some).map_err(|error| failed(&error)),
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err(failed(&"there is no such user")),
+        match User::from_name(name).map_err(|error| failed(&error))? {
+            Some(user) => Self::of(user).map(Some).map_err(|error| failed(&error)),
+            None if name == DEFAULT => Ok(None),
+            None => Err(failed(&"there is no such user")),
         }
     }
 

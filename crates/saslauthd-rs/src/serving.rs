@@ -2,7 +2,7 @@
 //! from the main process, and serves. One thread serves all: what takes long is elsewhere.
 
 use crate::{
-    assembly::{prepare, realm},
+    assembly::{Assembly, prepare},
     detach::let_go,
     errands::{Errand, Errands, Favour},
     exit::Failure,
@@ -11,7 +11,7 @@ use crate::{
     mechanisms::Mechanism,
     privileges::{self, Account, end_with_parent, gain_no_more, lock_memory},
     sandbox::{self, Network},
-    session::{Limits, Service},
+    session::Service,
     settings::{Place, Settings},
 };
 use nix::{
@@ -34,20 +34,11 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-/// How long requests in flight may take when the daemon is told to end.
-const DRAIN: Duration = Duration::from_secs(10);
-
 /// How long clients are served that found the socket before it was removed, and come in after that.
 const LATECOMERS: Duration = Duration::from_millis(100);
 
 /// How long a client that has connected may still take to send its request then.
 const LAST_CALL: Duration = Duration::from_secs(1);
-
-/// Connections at once, however many files may be open: a silent one takes some 8 KiB, here and in the kernel.
-const MOST_OPEN: usize = 16 * 1024;
-
-/// Descriptors for everything but connections and back ends.
-const OTHER_FILES: usize = 24;
 
 /// Sets everything up, serves, and ends.
 ///
@@ -62,18 +53,18 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         let signals = Signals::new().map_err(failed)?;
         let errands = Rc::new(Errands::take_stdin().map_err(failed)?);
         let log = Rc::new(Log::new(settings.log, settings.verbose));
-        let (service, gaps) = service(settings, &log, &errands).inspect_err(|failure| leave_word(&log, failure))?;
+        let (assembly, gaps) = assemble(settings, &log, &errands).inspect_err(|failure| leave_word(&log, failure))?;
         end_with_parent(parent)?;
         errands.say(Errand::Configured);
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
-        let listener = listener(sockets, &service).map_err(failed)?;
+        let listener = listener(sockets).map_err(failed)?;
         log.started();
         gaps.iter().for_each(|gap| log.write(Level::Warning, gap));
         errands.say(Errand::Serving);
         if settings.place == Place::Detached {
             let_go().map_err(failed)?;
         }
-        run(listener, (signals, favour), &service, &errands).await.map_err(failed)
+        run(listener, (signals, favour), assembly, errands).await.map_err(failed)
     });
     // A thread may still look for a server's address, which takes as long as it takes.
     runtime.shutdown_background();
@@ -82,14 +73,11 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
 
 /// What takes privileges comes first, what makes threads last: they have none, and are in the sandbox from the start.
 /// Gives what the system could not do as well.
-fn service(settings: &Settings, log: &Rc<Log>, errands: &Rc<Errands>) -> Result<(Rc<Service>, Vec<String>), Failure> {
+fn assemble(settings: &Settings, log: &Rc<Log>, errands: &Rc<Errands>) -> Result<(Assembly, Vec<String>), Failure> {
     let prepared = prepare(settings, log, errands)?;
     let files = raise_open_files();
     let gaps = give_up(settings, log)?;
-    let checker = prepared.assemble(settings, log)?;
-    let most_open = most_open(files, checker.descriptors());
-    let limits = Limits { deadline: settings.deadline, most_open, longest_field: settings.longest_field };
-    Ok((Service::new(checker, Rc::clone(log), limits), gaps))
+    Ok((Assembly::new(prepared, settings, files, (log, errands))?, gaps))
 }
 
 /// Privileges, and all that serving does not take. What the system cannot do is no reason not to serve: that comes back.
@@ -119,7 +107,7 @@ fn give_up(settings: &Settings, log: &Log) -> Result<Vec<String>, Failure> {
 
 /// With the groups of the stores, so that one that its group may read can be read.
 fn account(settings: &Settings) -> Result<Option<Account>, Failure> {
-    let mut account = Account::find(settings.user.as_deref())?;
+    let mut account = Account::find(&settings.user)?;
     for mechanism in &settings.mechanisms {
         if let (Some(account), Mechanism::Sasldb(location)) = (&mut account, mechanism) {
             account.join_group_of(location.path());
@@ -149,9 +137,9 @@ fn leave_word(log: &Log, failure: &Failure) {
     }
 }
 
-fn listener(sockets: Vec<OwnedFd>, service: &Service) -> io::Result<Listener> {
+fn listener(sockets: Vec<OwnedFd>) -> io::Result<Listener> {
     let socket = sockets.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
-    Listener::new(UnixListener::from(socket), service.longest_request())
+    Listener::new(UnixListener::from(socket))
 }
 
 /// Raises the number of files that may be open to what is allowed, and gives it.
@@ -163,23 +151,17 @@ fn raise_open_files() -> u64 {
     }
 }
 
-/// How many connections there can be. Clients that only wait must not keep back ends from what they need, which in turn take no
-/// more than half.
-fn most_open(files: u64, of_backends: usize) -> usize {
-    let files = usize::try_from(files).unwrap_or(usize::MAX);
-    files.saturating_sub(OTHER_FILES).saturating_sub(of_backends.min(files / 2)).clamp(1, MOST_OPEN)
-}
-
 /// Serves until it is told to end, and answers whoever is there then.
 async fn run(
     mut listener: Listener,
     (signals, favour): (Signals, Favour),
-    service: &Rc<Service>,
-    errands: &Rc<Errands>,
+    assembly: Assembly,
+    errands: Rc<Errands>,
 ) -> io::Result<()> {
+    let service = &assembly.service();
     let (end, ended) = oneshot::channel();
     // A task of its own, so that a login does not turn it over.
-    spawn_local(attend(signals, (Rc::clone(service), Rc::clone(errands)), end));
+    spawn_local(attend(signals, (assembly, errands), end));
     spawn_local(Rc::clone(service).look_for_servers());
     let served = tokio::select! {
         biased;
@@ -199,7 +181,7 @@ async fn run(
 async fn drain(service: &Service) {
     if timeout(LAST_CALL, service.drained()).await.is_err() {
         service.shed_all();
-        let _ = timeout(DRAIN, service.drained()).await;
+        let _ = timeout(service.limits().drain, service.drained()).await;
     }
 }
 
@@ -219,7 +201,7 @@ impl Signals {
 }
 
 /// Does what is not a login, until it is time to end.
-async fn attend(mut signals: Signals, (service, errands): (Rc<Service>, Rc<Errands>), end: oneshot::Sender<()>) {
+async fn attend(mut signals: Signals, (assembly, errands): (Assembly, Rc<Errands>), end: oneshot::Sender<()>) {
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -227,27 +209,15 @@ async fn attend(mut signals: Signals, (service, errands): (Rc<Service>, Rc<Erran
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => {}
             _ = signals.hang_up.recv() => {
-                service.reload(realm());
+                assembly.reload();
                 errands.say(Errand::Reloaded);
             }
             _ = second.tick() => {
-                service.tick();
+                assembly.service().tick();
                 errands.say(Errand::Alive);
             }
         }
     }
     // Whoever waits for it is told even if it is dropped.
     let _ = end.send(());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_leave_back_ends_what_they_need_and_these_leave_them_half() {
-        assert_eq!([most_open(1024, 0), most_open(1024, 100), most_open(1024, 5000)], [1000, 900, 488]);
-        assert_eq!([most_open(60, 0), most_open(60, 192), most_open(20, 192)], [36, 6, 1]);
-        assert_eq!(most_open(u64::MAX, 192), MOST_OPEN);
-    }
 }

@@ -40,9 +40,9 @@ const LONGEST_LOGIN: usize = u16::MAX as usize;
 
 /// What all connections share.
 pub struct Service {
-    checker: Checker,
+    checker: RefCell<Rc<Checker>>,
     log: Rc<Log>,
-    limits: Limits,
+    limits: Cell<Limits>,
     open: Cell<usize>,
     /// Connections whose request has not come yet, in the order in which they came.
     incomplete: RefCell<BTreeMap<u64, AbortHandle>>,
@@ -60,6 +60,15 @@ pub struct Limits {
     pub most_open: usize,
     /// How long a field may be, in bytes.
     pub longest_field: usize,
+    /// How long requests in flight may take when the daemon is told to end.
+    pub drain: Duration,
+}
+
+impl Limits {
+    /// Of five fields.
+    fn longest_request(self) -> usize {
+        5 * (2 + self.longest_field)
+    }
 }
 
 impl Service {
@@ -67,9 +76,9 @@ impl Service {
     #[must_use]
     pub fn new(checker: Checker, log: Rc<Log>, limits: Limits) -> Rc<Self> {
         Rc::new(Self {
-            checker,
+            checker: RefCell::new(Rc::new(checker)),
             log,
-            limits,
+            limits: Cell::new(limits),
             open: Cell::new(0),
             incomplete: RefCell::default(),
             next: Cell::new(0),
@@ -77,10 +86,28 @@ impl Service {
         })
     }
 
-    /// The longest request: five fields.
+    /// What connections may do.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits.get()
+    }
+
+    /// Checks by `checker` from now on, within `limits`. What is in flight goes on as it began.
+    pub fn replace(&self, checker: Checker, limits: Limits) {
+        self.limits.set(limits);
+        self.checker.replace(Rc::new(checker));
+    }
+
+    /// What checks passwords now.
+    #[must_use]
+    pub fn checker(&self) -> Rc<Checker> {
+        Rc::clone(&self.checker.borrow())
+    }
+
+    /// The longest request.
     #[must_use]
     pub fn longest_request(&self) -> usize {
-        5 * (2 + self.limits.longest_field)
+        self.limits.get().longest_request()
     }
 
     /// Takes a new connection. `scratch` has room for the longest request, and is wiped.
@@ -107,24 +134,13 @@ impl Service {
 
     /// Logs which names of servers cannot be found. Nobody needs to wait for it.
     pub async fn look_for_servers(self: Rc<Self>) {
-        self.checker.unresolved().await.iter().for_each(|line| self.log.write(Level::Warning, line));
+        self.checker().unresolved().await.iter().for_each(|line| self.log.write(Level::Warning, line));
     }
 
     /// What is to be done once a second.
     pub fn tick(&self) {
-        self.checker.tick();
+        self.checker.borrow().tick();
         self.log.tick();
-    }
-
-    /// Opens the log and the database anew, and from now on looks up `realm` where a request has none; the one of
-    /// before, where it could not be read.
-    pub fn reload(&self, realm: Result<Vec<u8>, impl fmt::Display>) {
-        self.log.reopen();
-        let realm = realm.inspect_err(|error| self.log.write(Level::Warning, error)).ok();
-        match self.checker.sasldb().map_or(Ok(()), |sasldb| sasldb.reopen(realm)) {
-            Ok(()) => self.log.write(Level::Info, "reopened log and database"),
-            Err(error) => self.log.write(Level::Error, error),
-        }
     }
 
     /// Closes all connections whose request has not come.
@@ -139,7 +155,7 @@ impl Service {
     }
 
     fn arrived(self: &Rc<Self>, stream: UnixStream, bytes: &[u8]) {
-        match decode_request(bytes, self.limits.longest_field) {
+        match decode_request(bytes, self.limits.get().longest_field) {
             Ok(Decoded::Complete(request)) => self.decide(stream, &request),
             Ok(Decoded::Short(_)) => {
                 let mut buffer = Zeroizing::new(Vec::with_capacity(self.longest_request()));
@@ -151,12 +167,13 @@ impl Service {
     }
 
     fn decide(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
-        let login = self.checker.login(request);
+        let checker = self.checker.borrow();
+        let login = checker.login(request);
         if login.len() > LONGEST_LOGIN {
             return self.refuse(&stream, Malformed::TooLong(Field::Login));
         }
         let request = &Request { login: &login, ..*request };
-        if let Some(outcome) = self.checker.recall(request) {
+        if let Some(outcome) = checker.recall(request) {
             return self.answer(&stream, request, &outcome);
         }
         if !self.has_room() {
@@ -178,11 +195,11 @@ impl Service {
             self.log.decision(Class::Refusal, Level::Error, || "no room for another connection");
             return;
         }
-        let place = self.enter();
+        let (place, limits) = (self.enter(), self.limits.get());
         let number = place.number;
         let task = spawn_local(async move {
             let service = Rc::clone(&place.service);
-            match timeout(service.limits.deadline, service.read_request(stream, buffer)).await {
+            match timeout(limits.deadline, read_request(stream, buffer, limits)).await {
                 Ok(Ok(Some((stream, buffer)))) => {
                     drop(place);
                     service.arrived(stream, &buffer);
@@ -200,34 +217,13 @@ impl Service {
 
     /// Whether another connection can be held, if need be in the place of one that is silent.
     fn has_room(&self) -> bool {
-        self.open.get() < self.limits.most_open || self.shed()
+        self.open.get() < self.limits.get().most_open || self.shed()
     }
 
     fn refuse(&self, stream: &UnixStream, malformed: Malformed) {
         reply(stream, malformed.reply());
         let peer = Peer(stream);
         self.log.decision(Class::Refusal, Level::Error, || format!("malformed request: {malformed} {peer}"));
-    }
-
-    /// Reads until a decoder has enough. `None` where the client stops before. What waits here is kept small: thousands
-    /// of silent clients may.
-    async fn read_request(
-        &self,
-        stream: UnixStream,
-        mut buffer: Zeroizing<Vec<u8>>,
-    ) -> io::Result<Option<(UnixStream, Zeroizing<Vec<u8>>)>> {
-        stream.set_nonblocking(true)?;
-        let stream = tokio::net::UnixStream::from_std(stream)?;
-        while matches!(decode_request(&buffer, self.limits.longest_field), Ok(Decoded::Short(_))) {
-            stream.readable().await?;
-            match read_some(&stream, &mut buffer, self.longest_request()) {
-                Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Some((stream.into_std()?, buffer)))
     }
 
     fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: &Outcome) {
@@ -260,10 +256,31 @@ impl Drop for Place {
 /// Checks an attempt, and answers it.
 async fn check(place: Place, attempt: Attempt, client: Client) {
     let service = &place.service;
-    let outcome = service.checker.check(&attempt, &client).await;
+    let outcome = service.checker().check(&attempt, &client).await;
     let Attempt { login, service: name, realm, .. } = &attempt;
     let request = Request { login, password: b"", service: name, realm, client: client.address.as_deref() };
     service.answer(&client.stream, &request, &outcome);
+}
+
+/// Reads until a decoder has enough. `None` where the client stops before. What waits here is kept small: thousands of silent
+/// clients may. The buffer was made for these limits, whatever they are by now.
+async fn read_request(
+    stream: UnixStream,
+    mut buffer: Zeroizing<Vec<u8>>,
+    limits: Limits,
+) -> io::Result<Option<(UnixStream, Zeroizing<Vec<u8>>)>> {
+    stream.set_nonblocking(true)?;
+    let stream = tokio::net::UnixStream::from_std(stream)?;
+    while matches!(decode_request(&buffer, limits.longest_field), Ok(Decoded::Short(_))) {
+        stream.readable().await?;
+        match read_some(&stream, &mut buffer, limits.longest_request()) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some((stream.into_std()?, buffer)))
 }
 
 /// Reads once. The buffer has its final capacity from the first octet on, so that no copy of a password stays behind; and

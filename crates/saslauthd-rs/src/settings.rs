@@ -3,13 +3,19 @@
 use crate::{
     check::{Combine, Remember},
     cli,
+    configuration::{Address, Configuration, KEYS, Limits, Throttle},
     exit::Failure,
     log::Destination,
     mechanisms::{self, MISSING, Mechanism, NAMES},
 };
-use clap::{ArgMatches, error::ErrorKind};
+use clap::{ArgMatches, error::ErrorKind, parser::ValueSource};
 use nix::unistd::{Gid, Group};
-use std::{ffi::OsString, path::PathBuf, thread, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{PathBuf, absolute},
+    thread,
+    time::Duration,
+};
 
 /// What to do.
 #[derive(Debug)]
@@ -26,8 +32,7 @@ pub enum Task {
 }
 
 /// How to serve.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "made here, read by the daemon")]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// In the foreground, detached already, or to be detached.
     pub place: Place,
@@ -49,18 +54,28 @@ pub struct Settings {
     pub remember: Remember,
     /// Bytes and life of the cache; `None` for no cache.
     pub cache: Option<(usize, Duration)>,
-    /// How long a client may take to send its request.
-    pub deadline: Duration,
-    /// How long a field of a request may be, in bytes.
-    pub longest_field: usize,
-    /// Whom the serving process becomes, where somebody has said.
-    pub user: Option<String>,
+    /// Whom the serving process becomes when it is started as root.
+    pub user: String,
     /// Whether the serving process is confined by seccomp and landlock.
     pub sandbox: bool,
     /// The socket's mode.
     pub socket_mode: u32,
-    /// The socket's group, where not the process's own.
-    pub socket_group: Option<Gid>,
+    /// The name of the socket's group, where that is not the process's own.
+    pub socket_group: Option<String>,
+    /// What clients and back ends may take.
+    pub limits: Limits,
+    /// What whoever guesses has to wait.
+    pub throttle: Throttle,
+    /// Where metrics can be read.
+    pub metrics: Vec<Address>,
+    typed: Typed,
+}
+
+/// What was typed. A file is found from where that was: a daemon goes elsewhere.
+#[derive(Clone, Debug)]
+struct Typed {
+    flags: ArgMatches,
+    file: Option<PathBuf>,
 }
 
 /// Where the daemon runs.
@@ -96,8 +111,12 @@ pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure
     if typed.get_flag("version") {
         return Ok(Task::Say(version()));
     }
-    let settings = Box::new(settings(&typed)?);
-    Ok(if typed.get_flag("check-config") { Task::CheckConfiguration(settings) } else { Task::Serve(settings) })
+    let is_checked = typed.get_flag("check-config");
+    let mechanisms = mechanisms::read(text(&typed, "mechanisms"), options(&typed))?;
+    let file = text(&typed, "config").map(absolute).transpose();
+    let file = file.map_err(|error| Failure::new(format!("--config: {error}")))?;
+    let settings = Box::new(Settings::read(Typed { flags: typed, file }, mechanisms)?);
+    Ok(if is_checked { Task::CheckConfiguration(settings) } else { Task::Serve(settings) })
 }
 
 /// What clap says first, without its own first word.
@@ -115,32 +134,76 @@ fn options(typed: &ArgMatches) -> impl Iterator<Item = &str> {
     typed.get_many::<String>("options").into_iter().flatten().map(String::as_str)
 }
 
-fn settings(typed: &ArgMatches) -> Result<Settings, Failure> {
-    let text = |name: &str| typed.get_one::<String>(name).map(String::as_str);
-    let directory = PathBuf::from(text("directory").unwrap_or_default());
-    if !directory.is_absolute() {
-        return Err(Failure::new("-m requires an absolute pathname"));
+fn text<'t>(typed: &'t ArgMatches, name: &str) -> Option<&'t str> {
+    typed.get_one::<String>(name).map(String::as_str)
+}
+
+impl Settings {
+    /// What the same flags come to with what the configuration file says now.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the file.
+    pub fn read_again(&self) -> Result<Self, Failure> {
+        Self::read(self.typed.clone(), self.mechanisms.clone())
     }
-    let (debug, foreground, detached) =
-        (typed.get_flag("debug"), typed.get_flag("foreground"), typed.get_flag("detached"));
-    Ok(Settings {
-        place: if debug || foreground { Place::Foreground } else { Place::Background }.or_detached(detached),
-        log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
-        verbose: debug || typed.get_flag("verbose"),
-        directory,
-        mechanisms: mechanisms::read(text("mechanisms"), options(typed))?,
-        combine: if typed.get_flag("combine") { Combine::LoginAndRealm } else { Combine::No },
-        threads: threads(text("threads"))?.unwrap_or_else(|| thread::available_parallelism().map_or(2, usize::from)),
-        pam_helpers: threads(text("threads"))?.unwrap_or(PAM_HELPERS),
-        remember: if typed.get_flag("cache") { Remember::All } else { Remember::OurOwn },
-        cache: cache(typed)?,
-        deadline: Duration::from_secs(positive(text("deadline"), "--deadline: must be a positive number of seconds")?),
-        longest_field: longest_field(text("max-field"))?,
-        user: text("user").map(String::from),
-        sandbox: !typed.get_flag("no-sandbox"),
-        socket_mode: mode(text("socket-mode"))?,
-        socket_group: text("socket-group").map(group).transpose()?,
-    })
+
+    /// The socket's group. Who that is the system may ask others.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the flag or the key, where there is no such group.
+    pub fn socket_gid(&self) -> Result<Option<Gid>, Failure> {
+        let Some(name) = &self.socket_group else { return Ok(None) };
+        let is_typed = self.typed.flags.value_source("socket-group") == Some(ValueSource::CommandLine);
+        let from = if is_typed { "--socket-group" } else { "socket_group" };
+        match Group::from_name(name) {
+            Ok(Some(group)) => Ok(Some(group.gid)),
+            Ok(None) => Err(Failure::new(format!("{from}: no group {name}"))),
+            Err(error) => Err(Failure::new(format!("{from}: {name}: {error}"))),
+        }
+    }
+
+    fn read(typed: Typed, mechanisms: Vec<Mechanism>) -> Result<Self, Failure> {
+        let flags = &typed.flags;
+        let directory = PathBuf::from(text(flags, "directory").unwrap_or_default());
+        if !directory.is_absolute() {
+            return Err(Failure::new("-m requires an absolute pathname"));
+        }
+        let (debug, foreground, detached) =
+            (flags.get_flag("debug"), flags.get_flag("foreground"), flags.get_flag("detached"));
+        let threads = threads(text(flags, "threads"))?;
+        let Configuration { user, socket_mode, socket_group, limits, throttle, metrics } = configuration(&typed)?;
+        Ok(Self {
+            place: if debug || foreground { Place::Foreground } else { Place::Background }.or_detached(detached),
+            log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
+            verbose: debug || flags.get_flag("verbose"),
+            directory,
+            mechanisms,
+            combine: if flags.get_flag("combine") { Combine::LoginAndRealm } else { Combine::No },
+            threads: threads.unwrap_or_else(|| thread::available_parallelism().map_or(2, usize::from)),
+            pam_helpers: threads.unwrap_or(PAM_HELPERS),
+            remember: if flags.get_flag("cache") { Remember::All } else { Remember::OurOwn },
+            cache: cache(flags)?,
+            user,
+            sandbox: !flags.get_flag("no-sandbox"),
+            socket_mode,
+            socket_group,
+            limits,
+            throttle,
+            metrics,
+            typed,
+        })
+    }
+}
+
+/// What the file says, but for what was typed: that wins.
+fn configuration(typed: &Typed) -> Result<Configuration, Failure> {
+    let mut configuration = Configuration::read(typed.file.as_deref())?;
+    for (key, flag) in KEYS.iter().filter_map(|key| Some((key, key.flag?))) {
+        if typed.flags.value_source(flag) == Some(ValueSource::CommandLine) {
+            configuration.take_flag(key, text(&typed.flags, flag).unwrap_or_default())?;
+        }
+    }
+    Ok(configuration)
 }
 
 impl Place {
@@ -165,15 +228,9 @@ fn threads(count: Option<&str>) -> Result<Option<usize>, Failure> {
     }
 }
 
-fn longest_field(bytes: Option<&str>) -> Result<usize, Failure> {
-    let bytes = bytes.and_then(|bytes| bytes.parse::<u16>().ok()).map(usize::from).filter(|bytes| *bytes > 0);
-    bytes.ok_or_else(|| Failure::new("--max-field: must be a number from 1 to 65535"))
-}
-
 fn cache(typed: &ArgMatches) -> Result<Option<(usize, Duration)>, Failure> {
-    let text = |name: &str| typed.get_one::<String>(name).map(String::as_str);
-    let size = positive(text("cache-size"), "-s: cache size must be positive and non zero")?;
-    let life = positive(text("cache-life"), "-t: cache timeout must be positive")?;
+    let size = positive(text(typed, "cache-size"), "-s: cache size must be positive and non zero")?;
+    let life = positive(text(typed, "cache-life"), "-t: cache timeout must be positive")?;
     let size = usize::try_from(size).ok().and_then(|size| size.checked_mul(1024));
     let size = size.ok_or_else(|| Failure::new("-s: cache size must be positive and non zero, and fit into memory"))?;
     Ok((!typed.get_flag("no-cache")).then(|| (size, Duration::from_secs(life))))
@@ -183,19 +240,6 @@ fn positive(number: Option<&str>, complaint: &str) -> Result<u64, Failure> {
     let number =
         number.and_then(|number| number.parse().ok()).filter(|number| (1..=u64::from(u32::MAX)).contains(number));
     number.ok_or_else(|| Failure::new(complaint))
-}
-
-fn mode(text: Option<&str>) -> Result<u32, Failure> {
-    let mode = text.and_then(|text| u32::from_str_radix(text, 8).ok()).filter(|mode| *mode <= 0o777);
-    mode.ok_or_else(|| Failure::new("--socket-mode: must be an octal number from 0 to 0777"))
-}
-
-fn group(name: &str) -> Result<Gid, Failure> {
-    match Group::from_name(name) {
-        Ok(Some(group)) => Ok(group.gid),
-        Ok(None) => Err(Failure::new(format!("--socket-group: no group {name}"))),
-        Err(error) => Err(Failure::new(format!("--socket-group: {name}: {error}"))),
-    }
 }
 
 #[cfg(test)]
@@ -218,9 +262,9 @@ mod tests {
         let settings = served("saslauthd -a sasldb");
         assert_eq!(settings.place, Place::Background);
         assert_eq!(settings.remember, Remember::OurOwn);
-        assert_eq!(settings.longest_field, 256);
+        assert_eq!(settings.limits.longest_field, 256);
         assert_eq!(settings.cache, Some((8960 * 1024, Duration::from_secs(28800))));
-        assert_eq!((settings.deadline, settings.socket_mode), (Duration::from_secs(10), 0o777));
+        assert_eq!((settings.limits.deadline, settings.socket_mode), (Duration::from_secs(10), 0o777));
         assert!(settings.threads > 0 && !settings.verbose);
     }
 
@@ -232,11 +276,59 @@ mod tests {
             (Place::Foreground, Combine::LoginAndRealm, 3)
         );
         assert_eq!(settings.cache, Some((1024, Duration::from_secs(2))));
-        assert_eq!((settings.deadline.as_secs(), settings.socket_mode), (3, 0o660));
+        assert_eq!((settings.limits.deadline.as_secs(), settings.socket_mode), (3, 0o660));
         assert_eq!(served("saslauthd -a sasldb --no-cache").cache, None);
         assert_eq!(served("saslauthd -a sasldb -c").remember, Remember::All);
-        assert_eq!(served("saslauthd -a sasldb --max-field 8192").longest_field, 8192);
+        assert_eq!(served("saslauthd -a sasldb --max-field 8192").limits.longest_field, 8192);
         assert!(matches!(asked("saslauthd -a ldap --check-config"), Ok(Task::CheckConfiguration(_))));
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_what_they_are_without_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let line = |more: &str| format!("saslauthd -a sasldb --config {}{more}", file.path().display());
+        std::fs::write(&file, "user = \"mail\"\nlimits.deadline = 20\nlimits.drain = 30\nsocket_mode = \"0660\"")
+            .unwrap();
+        let of =
+            |settings: Settings| (settings.limits.deadline.as_secs(), settings.limits.drain.as_secs(), settings.user);
+        let first = served(&line(""));
+        assert_eq!(first.socket_mode, 0o660);
+        assert_eq!(of(served(&line(" --deadline 10 --user saslauth"))), (10, 30, "saslauth".into()));
+        std::fs::write(&file, "limits.deadline = 21").unwrap();
+        assert_eq!(of(first.read_again().unwrap()), (21, 10, "saslauth".into()));
+        std::fs::write(&file, "limits.deadline = 0").unwrap();
+        for failure in [first.read_again().unwrap_err(), asked(&line("")).unwrap_err()] {
+            assert!(
+                failure.to_string().ends_with(": line 1: limits.deadline: must be a number of seconds from 1 to 86400")
+            );
+        }
+        assert!(
+            asked("saslauthd -a sasldb --config /no/such.toml")
+                .unwrap_err()
+                .to_string()
+                .contains("/no/such.toml: cannot read")
+        );
+    }
+
+    #[test]
+    fn help_says_of_flags_what_their_keys_are_without_the_file() {
+        let typed = cli::parse(["saslauthd"].map(OsString::from)).unwrap();
+        for (key, flag) in KEYS.iter().filter_map(|key| Some((key, key.flag?))) {
+            let mut configuration = Configuration::default();
+            text(&typed, flag).map_or(Ok(()), |said| configuration.take_flag(key, said)).unwrap();
+            assert_eq!(configuration, Configuration::default(), "--{flag}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_there_is_not_is_named_with_its_flag_or_its_key() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "socket_group = \"nosuch\"").unwrap();
+        let line = format!("saslauthd -a sasldb --config {}", file.path().display());
+        assert_eq!(served(&line).socket_gid().unwrap_err().to_string(), "socket_group: no group nosuch");
+        let typed = |name: &str| served(&format!("{line} --socket-group {name}")).socket_gid();
+        assert_eq!(typed("other").unwrap_err().to_string(), "--socket-group: no group other");
+        assert_eq!(typed("root").unwrap(), Some(Gid::from_raw(0)));
     }
 
     #[test]
@@ -254,7 +346,8 @@ mod tests {
             ("saslauthd -a sasldb -t abc", "-t:"),
             ("saslauthd -a sasldb --deadline 0", "--deadline:"),
             ("saslauthd -a sasldb --socket-mode 999", "--socket-mode:"),
-            ("saslauthd -a sasldb --socket-group nosuch", "no group nosuch"),
+            ("saslauthd -a sasldb --socket-group=", "--socket-group: must not be empty"),
+            ("saslauthd -a sasldb --user=", "--user: must not be empty"),
             ("saslauthd -H", "-H"),
             ("saslauthd -a sasldb -a sasldb", "-a"),
         ];

@@ -1,7 +1,6 @@
 //! PAM, the shadow file and the passwd file, in processes of their own.
 
 use crate::{
-    errands::Errands,
     helper::{answer::Answer as Found, backend::Kind},
     helper_pool::HelperPool,
     peer::Client,
@@ -9,7 +8,7 @@ use crate::{
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_system::finding::Finding;
 use sasl_wire::saslauthd::Request;
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 use tokio::time::sleep;
 
 /// What this host knows of its users.
@@ -23,10 +22,10 @@ pub struct Host {
 const LONGEST_DELAY: Duration = Duration::from_secs(15);
 
 impl Host {
-    /// Asks at most `most` helpers at once, which are started by whom `errands` are run.
+    /// Asks these helpers.
     #[must_use]
-    pub fn new(kind: Kind, most: usize, errands: Rc<Errands>) -> Self {
-        Self { helpers: HelperPool::new(kind, most, errands), kind }
+    pub fn new(helpers: HelperPool) -> Self {
+        Self { kind: helpers.kind(), helpers }
     }
 
     /// As a command line has it.

@@ -9,16 +9,14 @@ use sasl_remote::{
 };
 use std::rc::Rc;
 
-/// So many checks at once go to a server. Each has a connection.
-const MOST: usize = 64;
-
-/// With those that look for the server's address.
-const DESCRIPTORS: usize = 3 * MOST;
+/// For each check at once: its connection, and what looks for the server's address.
+const DESCRIPTORS: usize = 3;
 
 /// A server, and how many may ask it at once.
 #[derive(Debug)]
 pub struct Remote {
     server: Server,
+    most: usize,
     turns: Rc<Turns>,
 }
 
@@ -35,10 +33,10 @@ pub enum Server {
 }
 
 impl Remote {
-    /// Asks that server.
+    /// Asks that server, `most` times at once. Each has a connection.
     #[must_use]
-    pub fn new(server: Server) -> Self {
-        Self { server, turns: Turns::new(MOST) }
+    pub fn new(server: Server, most: usize) -> Self {
+        Self { server, most, turns: Turns::new(most) }
     }
 
     /// As a command line has it.
@@ -63,7 +61,7 @@ impl Remote {
     /// How many descriptors it may take.
     #[must_use]
     pub fn descriptors(&self) -> usize {
-        DESCRIPTORS
+        DESCRIPTORS * self.most
     }
 
     /// Checks a password.

@@ -27,7 +27,10 @@ pub struct Answer {
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say of it")]
 pub struct NoAnswer;
 
-/// No answer takes more bytes.
+/// How long the number is that a request and its answer begin with, in bytes. Whatever else a module writes is no answer.
+pub const NUMBER: usize = 4;
+
+/// No answer takes more bytes behind it.
 pub const LONGEST: usize = 64;
 
 const WORDS: [(Finding, &str); 4] = [

@@ -1,6 +1,6 @@
 //! A helper's end of its channel to the daemon: a request in, an answer out, and so on.
 
-use crate::helper::answer::Answer;
+use crate::helper::answer::{Answer, NUMBER};
 use nix::{sys::stat::fstat, unistd::dup2_stdin};
 use sasl_wire::{
     frame::Decoded,
@@ -24,6 +24,8 @@ pub(super) struct Channel {
     identity: (u64, u64),
     buffer: Zeroizing<Box<[u8]>>,
     filled: usize,
+    /// That of the last request.
+    number: [u8; NUMBER],
 }
 
 /// Login, password, service, realm and client: all five come, those that are not known as empty ones, so that the end of a
@@ -34,7 +36,7 @@ const FIELDS: usize = 5;
 const LONGEST_FIELD: usize = u16::MAX as usize;
 
 /// Room for all.
-const LONGEST_REQUEST: usize = FIELDS * (2 + LONGEST_FIELD);
+const LONGEST_REQUEST: usize = NUMBER + FIELDS * (2 + LONGEST_FIELD);
 
 impl Channel {
     /// Takes standard input over. Another descriptor is the channel from then on, one that is not handed on to programs which
@@ -50,7 +52,7 @@ impl Channel {
     fn new(socket: UnixStream) -> io::Result<Self> {
         let identity = identity(&socket)?;
         let buffer = Zeroizing::new(vec![0; LONGEST_REQUEST].into());
-        Ok(Self { socket: ManuallyDrop::new(socket), identity, buffer, filled: 0 })
+        Ok(Self { socket: ManuallyDrop::new(socket), identity, buffer, filled: 0, number: [0; NUMBER] })
     }
 
     /// Waits for a request; `None` where the daemon has closed its end. One that is malformed is whole, and can be answered.
@@ -59,7 +61,7 @@ impl Channel {
     /// Where the channel is broken, or has bytes that are no request.
     pub(super) fn receive(&mut self) -> io::Result<Option<Result<Request<'_>, Malformed>>> {
         self.wipe();
-        while !is_whole(&self.buffer[..self.filled])? {
+        while !is_whole(self.buffer[..self.filled].get(NUMBER..).unwrap_or_default())? {
             match self.socket.read(&mut self.buffer[self.filled..]) {
                 Ok(0) if self.filled == 0 => return Ok(None),
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -68,7 +70,9 @@ impl Channel {
                 Err(error) => return Err(error),
             }
         }
-        match decode_request(&self.buffer[..self.filled], LONGEST_FIELD) {
+        let (number, request) = self.buffer[..self.filled].split_at(NUMBER);
+        self.number.copy_from_slice(number);
+        match decode_request(request, LONGEST_FIELD) {
             Ok(Decoded::Complete(request)) => Ok(Some(Ok(request))),
             Ok(Decoded::Short(_)) => Err(ErrorKind::InvalidData.into()),
             Err(malformed) => Ok(Some(Err(malformed))),
@@ -82,7 +86,7 @@ impl Channel {
     pub(super) fn send(&mut self, answer: Answer) -> io::Result<()> {
         self.wipe();
         match identity(&*self.socket)? == self.identity {
-            true => self.socket.write_all(&answer.encode()),
+            true => self.socket.write_all(&[&self.number, &*answer.encode()].concat()),
             false => Err(ErrorKind::NotConnected.into()),
         }
     }
@@ -127,8 +131,10 @@ mod tests {
         (daemon, Channel::new(ours).unwrap())
     }
 
+    const NUMBERED: [u8; NUMBER] = *b"numb";
+
     fn request(login: &[u8], password: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let mut bytes = NUMBERED.to_vec();
         encode_request(&Request { login, password, service: b"smtp", realm: b"", client: Some(b"") }, &mut bytes);
         bytes
     }
@@ -140,9 +146,9 @@ mod tests {
             daemon.write_all(&request(login, b"pencil")).unwrap();
             assert_eq!(channel.receive().unwrap().unwrap().unwrap().login, login);
             channel.send(Answer::at_once(Finding::Accepted)).unwrap();
-            let mut answer = [0; 4];
+            let mut answer = [0; 8];
             daemon.read_exact(&mut answer).unwrap();
-            assert_eq!(&answer, b"\0\x02OK");
+            assert_eq!(&answer, b"numb\0\x02OK");
         }
         drop(daemon);
         assert!(channel.receive().unwrap().is_none());

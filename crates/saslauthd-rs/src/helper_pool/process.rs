@@ -4,7 +4,7 @@ use crate::{
     errands::{Ends, Errands, Order},
     helper::{
         RETIRED,
-        answer::{Answer, LONGEST, NoAnswer},
+        answer::{Answer, LONGEST, NUMBER, NoAnswer},
         backend::Kind,
     },
     turns::NoTurn,
@@ -131,9 +131,9 @@ impl Process {
         }
     }
 
-    /// Sends a request, and reads the answer. What was said before that answers nothing, and whoever said it is of no use.
+    /// Sends a request, and reads the answer. Who has ended before, or said what answers nothing, is of no use.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Stopped> {
-        if self.has_spoken() {
+        if self.has_spoken_or_ended() {
             return Err(Stopped::Retired);
         }
         match self.try_exchange(request).await {
@@ -142,9 +142,9 @@ impl Process {
         }
     }
 
-    fn has_spoken(&self) -> bool {
+    fn has_spoken_or_ended(&self) -> bool {
         let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
-        recv(self.channel.as_raw_fd(), &mut [0], flags).is_ok_and(|length| length > 0)
+        recv(self.channel.as_raw_fd(), &mut [0], flags).is_ok()
     }
 
     /// Where a module has left a process behind that holds the channel, only the end of its own process tells that no answer
@@ -192,12 +192,17 @@ fn order(leash: &UnixStream, order: Order) {
     let _ = descriptors::send(leash, &[order as u8], &[]);
 }
 
+/// An answer begins with the number of its request: what comes without, or late, is none.
 async fn exchange(channel: &Receiver, request: &[u8]) -> io::Result<Result<Answer, NoAnswer>> {
     write(channel, request).await?;
-    let (mut bytes, mut length) = ([0; LONGEST], 0);
+    let (mut bytes, mut length) = ([0; NUMBER + LONGEST], 0);
     loop {
-        match Answer::decode(&bytes[..length]) {
-            Ok(Decoded::Complete(answer)) if answer.encode().len() == length => return Ok(Ok(answer)),
+        let (number, answer) = bytes[..length].split_at(length.min(NUMBER));
+        if !request.starts_with(number) {
+            return Ok(Err(NoAnswer));
+        }
+        match Answer::decode(answer) {
+            Ok(Decoded::Complete(decoded)) if decoded.encode().len() == answer.len() => return Ok(Ok(decoded)),
             Ok(Decoded::Short(_)) if length < bytes.len() => length += read(channel, &mut bytes[length..]).await?,
             Ok(_) | Err(NoAnswer) => return Ok(Err(NoAnswer)),
         }

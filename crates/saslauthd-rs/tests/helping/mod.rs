@@ -2,6 +2,7 @@
 
 use nix::unistd::Uid;
 use sasl_wire::saslauthd::{Request, encode_request};
+use saslauthd_rs::helper::answer::NUMBER;
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -76,7 +77,7 @@ impl Helper {
     }
 
     pub(crate) fn ask_for(&mut self, request: &Request<'_>) -> Outcome {
-        let mut bytes = Vec::new();
+        let mut bytes = b"numb".to_vec();
         encode_request(request, &mut bytes);
         let _ = self.socket.write_all(&bytes);
         self.next()
@@ -87,7 +88,7 @@ impl Helper {
         let mut bytes = [0; 100];
         match self.socket.read(&mut bytes) {
             Ok(0) => Outcome::End,
-            Ok(length) => Outcome::Answer(String::from_utf8(bytes[2..length].to_vec()).unwrap()),
+            Ok(length) => Outcome::Answer(String::from_utf8(bytes[NUMBER + 2..length].to_vec()).unwrap()),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Outcome::Silence,
             Err(_) => Outcome::End,
         }

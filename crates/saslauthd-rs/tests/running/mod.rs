@@ -49,14 +49,19 @@ impl Daemon {
         daemon
     }
 
-    fn run(mut self, flags: &[&str], files: Option<u32>) -> Self {
-        let log = fs::File::create(self.scratch.path().join("log")).unwrap();
+    fn run(self, flags: &[&str], files: Option<u32>) -> Self {
         let mut command = self.another(&[&["-d"], flags].concat());
         if let Some(files) = files {
             let words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
             command = Command::new("prlimit");
             command.arg(format!("--nofile={files}:{files}")).arg(env!("CARGO_BIN_EXE_saslauthd")).args(words);
         }
+        self.run_command(command)
+    }
+
+    /// Starts it in the foreground, by a command from [`Self::another`].
+    pub(crate) fn run_command(mut self, mut command: Command) -> Self {
+        let log = fs::File::create(self.scratch.path().join("log")).unwrap();
         let child = command.stderr(log).stdout(Stdio::null()).stdin(Stdio::null()).spawn().unwrap();
         self.pid = i32::try_from(child.id()).unwrap();
         self.child = Some(child);
@@ -72,7 +77,10 @@ impl Daemon {
     /// The command that starts a daemon in the same place.
     pub(crate) fn another(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthd"));
-        command.args(["-a", "sasldb", "-O"]).arg(self.database()).arg("-m").arg(self.directory()).args(flags);
+        if !flags.contains(&"-a") {
+            command.args(["-a", "sasldb", "-O"]).arg(self.database());
+        }
+        command.arg("-m").arg(self.directory()).args(flags);
         command
     }
 
@@ -158,7 +166,8 @@ impl Daemon {
         Duration::from_nanos(schedstat.split(' ').next().unwrap().parse().unwrap())
     }
 
-    fn until(&self, what: &str, mut is: impl FnMut(&Self) -> bool) {
+    /// Waits until that is so, for ten seconds.
+    pub(crate) fn until(&self, what: &str, mut is: impl FnMut(&Self) -> bool) {
         let start = Instant::now();
         while !is(self) {
             assert!(start.elapsed() < Duration::from_secs(10), "waited in vain until {what}");

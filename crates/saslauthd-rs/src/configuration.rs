@@ -1,0 +1,451 @@
+//! `saslauthd.toml`, the file of the daemon itself: its keys, what they mean where they are not written, and what they may be.
+//!
+//! One table has all keys. A flag that means the same is read by the same rule, and wins.
+
+use crate::exit::Failure;
+use nix::unistd::Uid;
+use std::{
+    fmt::{Debug, Display},
+    fs::File,
+    io::{self, Read},
+    net::SocketAddr,
+    ops::RangeInclusive,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// The file that is read where `--config` names no other.
+pub const DEFAULT: &str = "/etc/saslauthd.toml";
+
+/// The longest file, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// What file and flags say.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the keys of the file")]
+pub struct Configuration {
+    /// Whom the serving process becomes when it is started as root.
+    pub user: String,
+    /// The socket's mode.
+    pub socket_mode: u32,
+    /// The name of the socket's group, where that is not the process's own.
+    pub socket_group: Option<String>,
+    /// What clients and back ends may take.
+    pub limits: Limits,
+    /// What whoever guesses has to wait.
+    pub throttle: Throttle,
+    /// Where metrics can be read.
+    pub metrics: Vec<Address>,
+}
+
+/// The section `limits`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the keys of the file")]
+pub struct Limits {
+    /// How long a client may take to send its request.
+    pub deadline: Duration,
+    /// How long a field of a request may be, in bytes.
+    pub longest_field: usize,
+    /// How many connections are held, where so many files may be open.
+    pub connections: usize,
+    /// How many of those whose request has not come one user of this host may hold, in percent of `connections`.
+    pub user_share: usize,
+    /// How long a helper may take for one request.
+    pub helper_deadline: Duration,
+    /// How many checks at once another server gets.
+    pub remote_checks: usize,
+    /// How long requests in flight may take when the daemon is told to end.
+    pub drain: Duration,
+}
+
+/// The section `throttle`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the keys of the file")]
+pub struct Throttle {
+    /// Whether anybody has to wait.
+    pub enabled: bool,
+    /// How many wrong passwords cost nothing.
+    pub free: u32,
+    /// The longest that whoever goes on guessing waits for an answer.
+    pub longest: Duration,
+    /// The longest that anybody else waits who asks for the same user.
+    pub elsewhere: Duration,
+}
+
+/// Where something of ours can be read: on this host alone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Address {
+    /// A loopback address, and a port.
+    Tcp(SocketAddr),
+    /// The absolute path of a socket.
+    Unix(PathBuf),
+}
+
+/// One key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Key {
+    /// Behind its section, if it is in one: `limits.deadline`.
+    pub name: &'static str,
+    /// The flag that wins over it, without its dashes.
+    pub flag: Option<&'static str>,
+    set: fn(&mut Configuration, Value<'_>) -> Result<(), String>,
+}
+
+/// A value as a command line has it, or the file.
+#[derive(Clone, Copy, Debug)]
+enum Value<'v> {
+    Typed(&'v str),
+    Written(&'v DeValue<'v>),
+}
+
+/// All keys, in the order in which the documentation has them.
+pub const KEYS: [Key; 15] = [
+    key("user", Some("user"), |all, value| value.name().map(|name| all.user = name)),
+    key("socket_mode", Some("socket-mode"), |all, value| value.mode().map(|mode| all.socket_mode = mode)),
+    key("socket_group", Some("socket-group"), |all, value| value.name().map(|group| all.socket_group = Some(group))),
+    key("limits.deadline", Some("deadline"), |all, value| {
+        value.seconds(1.0..=86400.0).map(|time| all.limits.deadline = time)
+    }),
+    key("limits.max_field", Some("max-field"), |all, value| {
+        value.count(1..=65535).map(|bytes| all.limits.longest_field = bytes)
+    }),
+    key("limits.connections", None, |all, value| {
+        value.count(1..=1_000_000).map(|count| all.limits.connections = count)
+    }),
+    key("limits.user_share", None, |all, value| value.count(1..=100).map(|percent| all.limits.user_share = percent)),
+    key("limits.helper_deadline", None, |all, value| {
+        value.seconds(1.0..=600.0).map(|time| all.limits.helper_deadline = time)
+    }),
+    key("limits.remote_checks", None, |all, value| value.count(1..=4096).map(|count| all.limits.remote_checks = count)),
+    key("limits.drain", None, |all, value| value.seconds(1.0..=600.0).map(|time| all.limits.drain = time)),
+    key("throttle.enabled", None, |all, value| value.switch().map(|is_on| all.throttle.enabled = is_on)),
+    key("throttle.free", None, |all, value| value.number(1..=1_000_000).map(|count| all.throttle.free = count)),
+    key("throttle.longest", None, |all, value| value.seconds(1.0..=3600.0).map(|time| all.throttle.longest = time)),
+    key("throttle.elsewhere", None, |all, value| value.seconds(0.0..=60.0).map(|time| all.throttle.elsewhere = time)),
+    key("metrics.listen", None, |all, value| value.addresses().map(|addresses| all.metrics = addresses)),
+];
+
+const fn key(
+    name: &'static str,
+    flag: Option<&'static str>,
+    set: fn(&mut Configuration, Value<'_>) -> Result<(), String>,
+) -> Key {
+    Key { name, flag, set }
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        let limits = Limits {
+            deadline: Duration::from_secs(10),
+            longest_field: 256,
+            connections: 16 * 1024,
+            user_share: 50,
+            helper_deadline: Duration::from_secs(20),
+            remote_checks: 64,
+            drain: Duration::from_secs(10),
+        };
+        let throttle = Throttle {
+            enabled: true,
+            free: 20,
+            longest: Duration::from_secs(30),
+            elsewhere: Duration::from_millis(1500),
+        };
+        Self { user: "saslauth".into(), socket_mode: 0o777, socket_group: None, limits, throttle, metrics: Vec::new() }
+    }
+}
+
+impl Configuration {
+    /// Reads the file at `path`; [`DEFAULT`], where that is `None`, which need not be there.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the file, and the line and the key where one is bad. A file that others can write is refused:
+    /// it says who gets in.
+    pub fn read(path: Option<&Path>) -> Result<Self, Failure> {
+        let place = path.unwrap_or(Path::new(DEFAULT));
+        match text_of(place) {
+            Ok(text) => Self::parse(place, &text),
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Failure::new(format!("{}: cannot read: {error}", place.display()))),
+        }
+    }
+
+    /// Reads the text of the file at `path`.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the file, the line and the key.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
+        let mut configuration = Self::default();
+        let table =
+            DeTable::parse(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().into()));
+        let all = table.and_then(|table| configuration.take("", table.get_ref()));
+        all.map_err(|(at, what): Complaint| {
+            let line = 1 + text.as_bytes()[..at].iter().filter(|octet| **octet == b'\n').count();
+            Failure::new(format!("{}: line {line}: {what}", path.display()))
+        })?;
+        Ok(configuration)
+    }
+
+    /// Takes what was typed behind the flag of `key`.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the flag.
+    pub fn take_flag(&mut self, key: &Key, typed: &str) -> Result<(), Failure> {
+        let flag = key.flag.unwrap_or(key.name);
+        (key.set)(self, Value::Typed(typed)).map_err(|what| Failure::new(format!("--{flag}: {what}")))
+    }
+
+    fn take(&mut self, section: &str, table: &DeTable<'_>) -> Result<(), Complaint> {
+        for (word, value) in table {
+            let name = format!("{section}{}", word.get_ref());
+            let of_section = format!("{name}.");
+            let found = KEYS.iter().find(|key| key.name == name);
+            match (found, value.get_ref()) {
+                (Some(key), written) => (key.set)(self, Value::Written(written)).map_err(complaint(value, &name))?,
+                (None, DeValue::Table(table)) if KEYS.iter().any(|key| key.name.starts_with(&of_section)) => {
+                    self.take(&of_section, table)?;
+                }
+                _ => return Err(complaint(word, &name)("no such key".into())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where it is, and what is wrong there.
+type Complaint = (usize, String);
+
+fn complaint<T>(at: &Spanned<T>, name: &str) -> impl FnOnce(String) -> Complaint {
+    let (start, name) = (at.span().start, name.escape_debug().to_string());
+    move |what| (start, format!("{name}: {what}"))
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
+    if !ours || metadata.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others can write it (chmod go-w, chown root ends that)"));
+    }
+    let mut text = String::new();
+    match file.take(MAX_FILE + 1).read_to_string(&mut text)? {
+        length if length as u64 > MAX_FILE => Err(io::Error::other("longer than 1 MiB")),
+        _ => Ok(text),
+    }
+}
+
+impl Value<'_> {
+    fn text(&self) -> Result<&str, String> {
+        match self {
+            Self::Typed(text) => Ok(text),
+            Self::Written(value) => value.as_str().ok_or_else(|| "must be a text in quotes".into()),
+        }
+    }
+
+    fn name(&self) -> Result<String, String> {
+        match self.text()? {
+            "" => Err("must not be empty".into()),
+            name => Ok(name.into()),
+        }
+    }
+
+    fn mode(&self) -> Result<u32, String> {
+        let mode = u32::from_str_radix(self.text()?, 8).ok().filter(|mode| *mode <= 0o777);
+        mode.ok_or_else(|| "must be an octal number from 0 to 0777".into())
+    }
+
+    fn number(&self, range: RangeInclusive<u32>) -> Result<u32, String> {
+        let number = match self {
+            Self::Typed(text) => text.parse().ok(),
+            Self::Written(DeValue::Integer(number)) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
+            Self::Written(_) => None,
+        };
+        within(&range, number, "number")
+    }
+
+    fn count(&self, range: RangeInclusive<u32>) -> Result<usize, String> {
+        self.number(range).map(|number| number as usize)
+    }
+
+    fn seconds(&self, range: RangeInclusive<f64>) -> Result<Duration, String> {
+        let seconds = match self {
+            Self::Typed(text) => text.parse().ok(),
+            Self::Written(DeValue::Integer(seconds)) if seconds.radix() == 10 => seconds.as_str().parse().ok(),
+            Self::Written(DeValue::Float(seconds)) => seconds.as_str().parse().ok(),
+            Self::Written(_) => None,
+        };
+        within(&range, seconds, "number of seconds").map(Duration::from_secs_f64)
+    }
+
+    fn switch(&self) -> Result<bool, String> {
+        match self {
+            Self::Written(DeValue::Boolean(is_on)) => Ok(*is_on),
+            _ => Err("must be true or false".into()),
+        }
+    }
+
+    fn addresses(&self) -> Result<Vec<Address>, String> {
+        match self {
+            Self::Written(DeValue::Array(all)) => all.iter().map(|each| address(each.get_ref().as_str())).collect(),
+            _ => Err("must be a list of texts in quotes".into()),
+        }
+    }
+}
+
+fn within<N: PartialOrd + Display>(range: &RangeInclusive<N>, number: Option<N>, what: &str) -> Result<N, String> {
+    let number = number.filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("must be a {what} from {} to {}", range.start(), range.end()))
+}
+
+/// How long a socket's path may be: what `sockaddr_un` holds, with its NUL.
+const LONGEST_PATH: usize = 107;
+
+fn address(text: Option<&str>) -> Result<Address, String> {
+    let text = text.ok_or("must be a list of texts in quotes")?;
+    let path = text.strip_prefix("unix:").map(PathBuf::from);
+    let tcp = text.parse().ok().filter(|address: &SocketAddr| address.ip().is_loopback());
+    let unix = path.filter(|path| path.is_absolute() && path.as_os_str().len() <= LONGEST_PATH);
+    let address = tcp.map(Address::Tcp).or(unix.map(Address::Unix));
+    address.ok_or_else(|| {
+        format!("{text:?}: must be a loopback address, as \"127.0.0.1:9464\" or \"[::1]:9464\", or \"unix:/path\"")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    fn read(text: &str) -> Result<Configuration, String> {
+        Configuration::parse(Path::new("/x.toml"), text).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn every_key_changes_what_it_is_called_after() {
+        let text = r#"
+            user = "mail"
+            socket_mode = "660"
+            socket_group = "root"
+            [limits]
+            drain = 60
+            deadline = 3.5
+            max_field = 8_192
+            connections = 100
+            user_share = 10
+            helper_deadline = 90
+            remote_checks = 8
+            [throttle]
+            enabled = false
+            free = 5
+            longest = 600
+            elsewhere = 0
+            [metrics]
+            listen = ["127.0.0.1:9464", "[::1]:9464", "unix:/run/metrics"]
+        "#;
+        let metrics = vec![
+            Address::Tcp("127.0.0.1:9464".parse().unwrap()),
+            Address::Tcp("[::1]:9464".parse().unwrap()),
+            Address::Unix("/run/metrics".into()),
+        ];
+        let limits = Limits {
+            deadline: Duration::from_millis(3500),
+            longest_field: 8192,
+            connections: 100,
+            user_share: 10,
+            helper_deadline: Duration::from_secs(90),
+            remote_checks: 8,
+            drain: Duration::from_secs(60),
+        };
+        let throttle =
+            Throttle { enabled: false, free: 5, longest: Duration::from_secs(600), elsewhere: Duration::ZERO };
+        let (user, socket_group) = ("mail".into(), Some("root".into()));
+        let all = Configuration { user, socket_mode: 0o660, socket_group, limits, throttle, metrics };
+        assert_eq!(read(text).unwrap(), all);
+        assert_eq!(read("limits.drain = 60\nthrottle.elsewhere = -0").unwrap().limits.drain.as_secs(), 60);
+        assert_eq!(read("# nothing\n").unwrap(), Configuration::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line_and_its_key() {
+        for (text, complaint) in [
+            ("\n\n[throttle]\nfree = 0", "line 4: throttle.free: must be a number from 1 to 1000000"),
+            ("[throttle]\nfree = \"5\"", "line 2: throttle.free: must be a number from 1 to 1000000"),
+            ("[throttle]\nenabled = 1", "line 2: throttle.enabled: must be true or false"),
+            ("limits.deadline = 0", "line 1: limits.deadline: must be a number of seconds from 1 to 86400"),
+            ("limits.deadline = nan", "line 1: limits.deadline: must be a number of seconds from 1 to 86400"),
+            ("limits.deadline = -1", "line 1: limits.deadline: must be a number of seconds from 1 to 86400"),
+            ("limits.drain = inf", "line 1: limits.drain: must be a number of seconds from 1 to 600"),
+            ("[limits]\nmax_field = 65536", "line 2: limits.max_field: must be a number from 1 to 65535"),
+            ("[limits]\nuser_share = 101", "line 2: limits.user_share: must be a number from 1 to 100"),
+            ("\nsocket_mode = 660", "line 2: socket_mode: must be a text in quotes"),
+            ("socket_mode = \"999\"", "line 1: socket_mode: must be an octal number from 0 to 0777"),
+            ("user = \"\"", "line 1: user: must not be empty"),
+            ("[user]\nname = \"x\"", "line 1: user: must be a text in quotes"),
+            ("\n[limit]\nfree = 3", "line 2: limit: no such key"),
+            ("[limits]\n\nfree = 3", "line 3: limits.free: no such key"),
+            ("limits = 3", "line 1: limits: no such key"),
+            ("[[limits]]\ndrain = 3", "line 1: limits: no such key"),
+            ("[metrics]\nlisten = \"127.0.0.1:1\"", "line 2: metrics.listen: must be a list of texts in quotes"),
+            ("[metrics]\nlisten = [1]", "line 2: metrics.listen: must be a list of texts in quotes"),
+            ("\"a\\nb\" = 3", "line 1: a\\nb: no such key"),
+            ("user = \"a\"\nuser = \"b\"", "line 2: duplicate key"),
+            ("\nuser = mail", "line 2: "),
+        ] {
+            let said = read(text).expect_err(text);
+            assert!(said.starts_with(&format!("/x.toml: {complaint}")), "{text:?}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn metrics_stay_on_this_host() {
+        for address in
+            ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464", "localhost:9464", "127.0.0.1", "unix:x", "unix:", "/x"]
+        {
+            let said = read(&format!("metrics.listen = [\"[::1]:1\", \"{address}\"]")).expect_err(address);
+            assert!(
+                said.starts_with(&format!("/x.toml: line 1: metrics.listen: \"{address}\": must be a loopback")),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_named_file_must_be_there_and_nobody_elses_to_write() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("x.toml");
+        let complaint = || Configuration::read(Some(&path)).unwrap_err().to_string();
+        assert!(complaint().contains("x.toml: cannot read: No such file"), "{}", complaint());
+        fs::write(&path, "limits.drain = 3\n").unwrap();
+        for (mode, is_taken) in [(0o644, true), (0o600, true), (0o664, false), (0o646, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(Configuration::read(Some(&path)).is_ok(), is_taken, "{mode:o}");
+        }
+        assert!(complaint().ends_with("x.toml: cannot read: others can write it (chmod go-w, chown root ends that)"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(Configuration::read(Some(&path)).unwrap().limits.drain.as_secs(), 3);
+        fs::write(&path, "#".repeat(1024 * 1024 + 1)).unwrap();
+        assert!(complaint().ends_with("longer than 1 MiB"));
+        fs::write(&path, b"user = \"\xff\"").unwrap();
+        assert!(complaint().contains("UTF-8"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_its_line_named(text in any::<String>()) {
+            let _ = read(&text);
+        }
+
+        #[test]
+        fn so_is_whatever_is_written_behind_a_key(at in 0..KEYS.len(), value in "[-+._0-9a-z\"\\[\\]{}=, \n]{0,12}") {
+            let _ = read(&format!("{} = {value}", KEYS[at].name));
+        }
+    }
+}
