@@ -37,8 +37,8 @@ def misbehave(there, fault):
 
 def with_ours(there, fault):
     """Gives how long good logins took, at most."""
-    mechanisms = ("-a", "sasldb,pam", "-O", f"sasldb={there.database}", "--no-cache", "-n", str(HELPERS))
-    with Daemon(there, f"fault-{fault}", *mechanisms) as daemon:
+    mechanisms = ("-a", "sasldb,pam", "-O", f"sasldb={there.database}", "-n", str(HELPERS))
+    with Daemon(there, f"fault-{fault}", *mechanisms, "--no-cache", "--no-throttle") as daemon:
         others = Others(daemon)
         others.log_in()
         with ThreadPoolExecutor(2 * TIMES) as pool:

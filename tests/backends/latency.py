@@ -17,13 +17,13 @@ SASLDB, AT_ONCE = 1_000, 2
 
 
 def run(there):
-    with Daemon(there, "latency-shadow", "-a", "shadow", "-n", "1") as daemon:
+    with Daemon(there, "latency-shadow", "-a", "shadow", "-n", "1", "--no-throttle") as daemon:
         ours = judged("shadow", *tries(daemon, SHADOW, "sha512", ""))
     with Daemon(there, "latency-original", "-a", "shadow", "-n", "1", program=there.original) as daemon:
         original = area(*by_user(tries(daemon, ORIGINAL, "sha512", "")[0]))
     tally.tell(f"told by the time, unknown users and wrong passwords: shadow {ours:.3f}, the original {original:.3f}")
     there.add_user(database := there.root / "latency-sasldb", "ann")
-    with Daemon(there, "latency-own", "-a", "sasldb", "-O", database, "-n", str(AT_ONCE)) as daemon:
+    with Daemon(there, "latency-own", "-a", "sasldb", "-O", database, "-n", str(AT_ONCE), "--no-throttle") as daemon:
         ours = judged("sasldb", *tries(daemon, SASLDB, "ann", "example.org", AT_ONCE))
     tally.tell(f"the same, sasldb {ours:.3f}")
 

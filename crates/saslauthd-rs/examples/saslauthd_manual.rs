@@ -53,12 +53,47 @@ const SASLAUTHD: Sections = &[
     ),
     (
         "LOG",
-        &[(
-            "syslog",
-            "One line a decision, facility auth, through /dev/log. With -d to standard error too. With -f under systemd \
-             to standard error alone, which is the journal. Beyond 1,000 at once and 200 a second, successes and refusals \
-             are counted and not written.",
-        )],
+        &[
+            (
+                "syslog",
+                "One line a decision, facility auth, through /dev/log. With -d to standard error too. With -f under systemd \
+                 to standard error alone, which is the journal. Beyond 1,000 at once and 200 a second, successes, refusals \
+                 and attempts that were not looked at are counted, each apart, and not written.",
+            ),
+            (
+                "a decision",
+                "auth success: or auth failure:, and then fields in brackets, in this order: user, service, realm, mech (the \
+                 back end that decided), reason, pid and uid of the process that asked, client (address;port, where it was \
+                 sent), class, ms, throttled. Peers' control characters, backslashes and brackets are escaped; what is too \
+                 long ends in three dots.",
+            ),
+            (
+                "class",
+                "What the reason comes to: ok; credentials (wrong password, or a user who may not log in); unknown (no such \
+                 user; the client cannot tell); unavailable (it could not be found out); overloaded; throttled (not looked \
+                 at, see GUESSING).",
+            ),
+            ("ms", "Milliseconds from the request to the answer; 0 where nothing had to be waited for."),
+            ("throttled", "How many of them the attempt was held back for; left out where it was not."),
+        ],
+    ),
+    (
+        "GUESSING",
+        &[
+            (
+                "20 failures",
+                "are free. After that each attempt of the same process's user (uid) for the same user waits before it is \
+                 looked at: 1 s, then twice as long, up to 30 s. Where requests name their clients' addresses, each address \
+                 is on its own. Four such attempts may be on their way, the others are answered NO. One failure is forgiven \
+                 after 30 s, and all of one's own with a right password.",
+            ),
+            (
+                "elsewhere",
+                "a right password of the same user is held back for 1.5 s at most. The same goes for others from an address \
+                 with more than 160 failures; of IPv6 addresses the first 64 bits count.",
+            ),
+            ("--no-throttle", "turns all of it off."),
+        ],
     ),
     (
         "EXIT STATUS",

@@ -136,10 +136,13 @@ impl Display for Reader {
 }
 
 fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
+    let most_open = most_open(files, checker.descriptors()).min(settings.limits.connections);
     Limits {
         deadline: settings.limits.deadline,
-        most_open: most_open(files, checker.descriptors()).min(settings.limits.connections),
+        most_open,
+        most_of_one_user: most_of_one_user(most_open, settings.limits.user_share),
         longest_field: settings.limits.longest_field,
+        throttle: settings.throttle,
         drain: settings.limits.drain,
     }
 }
@@ -149,6 +152,11 @@ fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
 fn most_open(files: u64, of_backends: usize) -> usize {
     let files = usize::try_from(files).unwrap_or(usize::MAX);
     files.saturating_sub(OTHER_FILES).saturating_sub(of_backends.min(files / 2)).max(1)
+}
+
+/// At least one.
+fn most_of_one_user(most_open: usize, percent: usize) -> usize {
+    (most_open * percent).div_ceil(100).max(1)
 }
 
 /// Reads all configuration, and connects to nobody. What is odd, but no reason not to serve, is logged. Helpers are started by

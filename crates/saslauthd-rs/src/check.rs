@@ -4,28 +4,15 @@ use crate::{
     backends::{Backend, sasldb::Sasldb},
     cache::{Cache, Mac},
     helper::backend::Kind,
-    log::Level,
+    outcome::Outcome,
     peer::{Client, host_of},
+    throttle::Who,
 };
 use sasl_remote::attempt::{Answer, Attempt, Verdict};
 use sasl_wire::saslauthd::Request;
 use std::{borrow::Cow, cell::RefCell, rc::Rc};
 
 const CACHED: &str = "password, cached";
-
-/// What a check ends in, for the client by the verdict alone and for the log with the rest.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "made in several places")]
-pub struct Outcome {
-    /// Whether the client hears `OK`.
-    pub accepted: bool,
-    /// By which back end.
-    pub mechanism: &'static str,
-    /// Why, in the words of the log.
-    pub reason: Cow<'static, str>,
-    /// How the log should take it: an error is ours, not the client's.
-    pub level: Level,
-}
 
 /// Whether a request's login is combined with its realm: `-r`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,6 +57,17 @@ impl Checker {
             Combine::LoginAndRealm if !request.realm.is_empty() => [request.login, b"@", request.realm].concat().into(),
             Combine::LoginAndRealm | Combine::No => request.login.into(),
         }
+    }
+
+    /// Whose password is tried. Back ends other than a store of ours do not all look at the realm, nor at a letter's case, and
+    /// whoever guesses must not be somebody else by another of those.
+    #[must_use]
+    pub fn who<'a>(&self, request: &Request<'a>) -> Who<'a> {
+        let name = match &*self.backends {
+            [Backend::Sasldb(sasldb)] => [request.login.into(), sasldb.realm(request.realm).into()],
+            _ => [request.login.to_ascii_lowercase().into(), Cow::default()],
+        };
+        Who { name, client: request.client }
     }
 
     /// What is known of a request without more than a look: above all, that its password was right a moment ago.
@@ -178,15 +176,6 @@ fn of_others(cache: &Cache, [login, service, realm, address]: [&[u8]; 4], passwo
     cache.mac(&[b"", login, service, realm, address], password)
 }
 
-impl Outcome {
-    /// What a back end's answer comes to.
-    #[must_use]
-    pub fn new(mechanism: &'static str, Answer { verdict, reason }: Answer) -> Self {
-        let level = if verdict == Verdict::Unavailable { Level::Error } else { Level::Info };
-        Self { accepted: verdict == Verdict::Accepted, mechanism, reason, level }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +237,19 @@ mod tests {
             !recalls(vec![rimap(), sasldb(&path)]),
             "the server may say otherwise, for another service for instance"
         );
+    }
+
+    #[test]
+    fn nobody_is_another_by_what_a_back_end_does_not_look_at() {
+        let scratch = tempfile::tempdir().unwrap();
+        let name = |backends, request: &Request<'_>| {
+            let Who { name: [login, realm], .. } = checker(backends, Remember::OurOwn).who(request);
+            [login, realm].map(|part| String::from_utf8(part.to_vec()).unwrap())
+        };
+        let tim = Request { login: b"Tim", realm: b"R", ..REQUEST };
+        assert_eq!(name(vec![sasldb(scratch.path())], &tim), ["Tim", "R"]);
+        assert_eq!(name(vec![sasldb(scratch.path())], &Request { realm: b"", ..tim }), ["Tim", "r"]);
+        assert_eq!(name(vec![sasldb(scratch.path()), rimap()], &tim), ["tim", ""]);
     }
 
     #[test]

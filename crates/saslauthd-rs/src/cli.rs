@@ -62,9 +62,13 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 11] {
+fn flags_of_ours() -> [Arg; 12] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
+        Arg::new("no-throttle")
+            .long("no-throttle")
+            .action(ArgAction::SetTrue)
+            .help("Look at every password at once, however many of the same sender were wrong"),
         long_value("deadline", "SECONDS", "How long a client may take to send its request").default_value("10"),
         long_value("max-field", "BYTES", "How long a login, password, service or realm may be").default_value("256"),
         Arg::new("check-config")

@@ -2,7 +2,7 @@
 //!
 //! One table has all keys. A flag that means the same is read by the same rule, and wins.
 
-use crate::exit::Failure;
+use crate::{exit::Failure, throttle::Rules};
 use nix::unistd::Uid;
 use std::{
     fmt::{Debug, Display},
@@ -53,7 +53,7 @@ pub struct Limits {
     pub longest_field: usize,
     /// How many connections are held, where so many files may be open.
     pub connections: usize,
-    /// How many of those whose request has not come one user of this host may hold, in percent of `connections`.
+    /// How many of those whose requests are being answered may be of one user of this host, in percent of all.
     pub user_share: usize,
     /// How long a helper may take for one request.
     pub helper_deadline: Duration,
@@ -69,12 +69,8 @@ pub struct Limits {
 pub struct Throttle {
     /// Whether anybody has to wait.
     pub enabled: bool,
-    /// How many wrong passwords cost nothing.
-    pub free: u32,
-    /// The longest that whoever goes on guessing waits for an answer.
-    pub longest: Duration,
-    /// The longest that anybody else waits who asks for the same user.
-    pub elsewhere: Duration,
+    /// How long.
+    pub rules: Rules,
 }
 
 /// Where something of ours can be read: on this host alone.
@@ -126,9 +122,13 @@ pub const KEYS: [Key; 15] = [
     key("limits.remote_checks", None, |all, value| value.count(1..=4096).map(|count| all.limits.remote_checks = count)),
     key("limits.drain", None, |all, value| value.seconds(1.0..=600.0).map(|time| all.limits.drain = time)),
     key("throttle.enabled", None, |all, value| value.switch().map(|is_on| all.throttle.enabled = is_on)),
-    key("throttle.free", None, |all, value| value.number(1..=1_000_000).map(|count| all.throttle.free = count)),
-    key("throttle.longest", None, |all, value| value.seconds(1.0..=3600.0).map(|time| all.throttle.longest = time)),
-    key("throttle.elsewhere", None, |all, value| value.seconds(0.0..=60.0).map(|time| all.throttle.elsewhere = time)),
+    key("throttle.free", None, |all, value| value.number(1..=1_000_000).map(|count| all.throttle.rules.free = count)),
+    key("throttle.longest", None, |all, value| {
+        value.seconds(1.0..=3600.0).map(|time| all.throttle.rules.longest = time)
+    }),
+    key("throttle.elsewhere", None, |all, value| {
+        value.seconds(0.0..=60.0).map(|time| all.throttle.rules.elsewhere = time)
+    }),
     key("metrics.listen", None, |all, value| value.addresses().map(|addresses| all.metrics = addresses)),
 ];
 
@@ -138,6 +138,14 @@ const fn key(
     set: fn(&mut Configuration, Value<'_>) -> Result<(), String>,
 ) -> Key {
     Key { name, flag, set }
+}
+
+impl Throttle {
+    /// `None` where nobody has to wait.
+    #[must_use]
+    pub fn rules(self) -> Option<Rules> {
+        self.enabled.then_some(self.rules)
+    }
 }
 
 impl Default for Configuration {
@@ -151,12 +159,7 @@ impl Default for Configuration {
             remote_checks: 64,
             drain: Duration::from_secs(10),
         };
-        let throttle = Throttle {
-            enabled: true,
-            free: 20,
-            longest: Duration::from_secs(30),
-            elsewhere: Duration::from_millis(1500),
-        };
+        let throttle = Throttle { enabled: true, rules: Rules::default() };
         Self { user: "saslauth".into(), socket_mode: 0o777, socket_group: None, limits, throttle, metrics: Vec::new() }
     }
 }
@@ -363,8 +366,8 @@ mod tests {
             remote_checks: 8,
             drain: Duration::from_secs(60),
         };
-        let throttle =
-            Throttle { enabled: false, free: 5, longest: Duration::from_secs(600), elsewhere: Duration::ZERO };
+        let rules = Rules { free: 5, longest: Duration::from_secs(600), elsewhere: Duration::ZERO, ..Rules::default() };
+        let throttle = Throttle { enabled: false, rules };
         let (user, socket_group) = ("mail".into(), Some("root".into()));
         let all = Configuration { user, socket_mode: 0o660, socket_group, limits, throttle, metrics };
         assert_eq!(read(text).unwrap(), all);

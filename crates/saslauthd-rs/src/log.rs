@@ -41,6 +41,8 @@ pub enum Class {
     Success,
     /// Somebody did not.
     Refusal,
+    /// Nobody looked, after too many refusals: so that these do not hide those.
+    Throttled,
 }
 
 /// Where lines go.
@@ -66,7 +68,7 @@ pub struct Log {
 
 struct State {
     syslog: Option<Syslog>,
-    rates: [Rate; 2],
+    rates: [Rate; 3],
     /// How many of our own there were, until we have started.
     warnings: Option<u32>,
 }
@@ -120,7 +122,7 @@ impl Log {
     pub fn new(destination: Destination, verbose: bool) -> Self {
         let to_syslog = matches!(destination, Destination::Syslog | Destination::SyslogAndStderr);
         let syslog = to_syslog.then(|| Syslog::new(SYSLOG));
-        let state = State { syslog, rates: [Rate::FULL, Rate::FULL], warnings: Some(0) };
+        let state = State { syslog, rates: [Rate::FULL; 3], warnings: Some(0) };
         Self { destination, verbose, state: RefCell::new(state) }
     }
 
@@ -162,7 +164,9 @@ impl Log {
     /// Says how many lines were left out in the second that is over, and how many were lost. Call it once a second.
     pub fn tick(&self) {
         let state = &mut *self.state.borrow_mut();
-        for (class, what) in [(Class::Success, "successes"), (Class::Refusal, "refusals")] {
+        let classes =
+            [(Class::Success, "successes"), (Class::Refusal, "refusals"), (Class::Throttled, "throttled attempts")];
+        for (class, what) in classes {
             match state.rates[class as usize].refill() {
                 0 => {}
                 count => self.emit(state, Level::Warning, &format_args!("{count} more lines of {what} suppressed")),
@@ -249,6 +253,7 @@ fn connect(path: &Path) -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
+#[derive(Clone, Copy)]
 struct Rate {
     left: u32,
     left_out: u64,
@@ -321,7 +326,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_even_made() {
-        let state = RefCell::new(State { syslog: None, rates: [Rate::FULL, Rate::FULL], warnings: None });
+        let state = RefCell::new(State { syslog: None, rates: [Rate::FULL; 3], warnings: None });
         let log = Log { destination: Destination::Syslog, verbose: false, state };
         let mut made = 0;
         for _ in 0..BURST + 10 {

@@ -11,6 +11,9 @@ const LONGEST_QUEUE: usize = 1024;
 /// And so many of one user of this host.
 const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
 
+/// Why those are answered for whom there is no room, as a log has it.
+pub const TOO_MANY: &str = "too many checks";
+
 /// The lines that are not empty, in the order of their turns.
 #[derive(Debug)]
 pub struct Queue<J> {

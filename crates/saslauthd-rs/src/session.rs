@@ -5,25 +5,29 @@
 //! is registered anywhere, and no task is made: one read, one write, one close.
 
 use crate::{
-    check::{Checker, Outcome},
+    check::Checker,
+    counters::Counters,
+    gate::{Gate, Pass},
     log::{Class, Level, Log},
-    peer::{Client, Peer},
+    outcome::{Decision, Ending, Outcome},
+    peer::{self, Client, Peer},
+    room::{self, Awaited, Full, Room},
+    throttle::{Answer, Keys, Rules},
 };
 use nix::sys::socket::{MsgFlags, recv, send};
-use sasl_core::{escape::Escaped, secret::Secret};
-use sasl_remote::attempt::{Answer, Attempt};
+use sasl_core::secret::Secret;
+use sasl_remote::attempt::Attempt;
 use sasl_wire::{
     frame::Decoded,
     saslauthd::{Field, Malformed, Reply, Request, decode_request, encode_reply},
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     fmt, io,
     os::{fd::AsRawFd, unix::net::UnixStream},
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::Notify,
@@ -43,11 +47,10 @@ pub struct Service {
     checker: RefCell<Rc<Checker>>,
     log: Rc<Log>,
     limits: Cell<Limits>,
-    open: Cell<usize>,
-    /// Connections whose request has not come yet, in the order in which they came.
-    incomplete: RefCell<BTreeMap<u64, AbortHandle>>,
-    next: Cell<u64>,
+    gate: Rc<Gate>,
+    room: RefCell<Room<AbortHandle>>,
     done: Notify,
+    counters: Counters,
 }
 
 /// What connections may do.
@@ -58,10 +61,14 @@ pub struct Limits {
     pub deadline: Duration,
     /// How many connections are held.
     pub most_open: usize,
+    /// How many of those whose requests are being answered may be of one user of this host.
+    pub most_of_one_user: usize,
     /// How long a field may be, in bytes.
     pub longest_field: usize,
     /// How long requests in flight may take when the daemon is told to end.
     pub drain: Duration,
+    /// How wrong passwords slow down their senders; `None` for not at all.
+    pub throttle: Option<Rules>,
 }
 
 impl Limits {
@@ -79,11 +86,23 @@ impl Service {
             checker: RefCell::new(Rc::new(checker)),
             log,
             limits: Cell::new(limits),
-            open: Cell::new(0),
-            incomplete: RefCell::default(),
-            next: Cell::new(0),
+            gate: Gate::new(limits.throttle),
+            room: RefCell::new(Room::new(limits.most_open, limits.most_of_one_user)),
             done: Notify::new(),
+            counters: Counters::default(),
         })
+    }
+
+    /// What has happened.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many connections are held.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.room.borrow().open()
     }
 
     /// What connections may do.
@@ -92,9 +111,11 @@ impl Service {
         self.limits.get()
     }
 
-    /// Checks by `checker` from now on, within `limits`. What is in flight goes on as it began.
+    /// Checks by `checker` from now on, within `limits`. What is in flight goes on as it began, and what is known of guessers stays.
     pub fn replace(&self, checker: Checker, limits: Limits) {
         self.limits.set(limits);
+        self.gate.set_rules(limits.throttle);
+        self.room.borrow_mut().set_size(limits.most_open, limits.most_of_one_user);
         self.checker.replace(Rc::new(checker));
     }
 
@@ -125,9 +146,10 @@ impl Service {
         }
     }
 
-    /// Waits until every connection is done with, as long as the caller likes.
+    /// Waits until every connection is done with, as long as the caller likes. Who would be held back is answered at once.
     pub async fn drained(&self) {
-        while self.open.get() > 0 {
+        self.gate.close();
+        while self.open() > 0 {
             self.done.notified().await;
         }
     }
@@ -140,6 +162,7 @@ impl Service {
     /// What is to be done once a second.
     pub fn tick(&self) {
         self.checker.borrow().tick();
+        self.gate.tick();
         self.log.tick();
     }
 
@@ -148,10 +171,15 @@ impl Service {
         while self.shed() {}
     }
 
-    /// Closes the connection that has been silent for longest, if there is one: there is no room.
+    /// Closes a connection that is silent, if there is one: there is no room.
     pub fn shed(&self) -> bool {
-        let oldest = self.incomplete.borrow_mut().pop_first();
-        oldest.map(|(_, task)| task.abort()).is_some()
+        let silent = self.room.borrow_mut().shed();
+        silent.map(|task| self.close(&task)).is_some()
+    }
+
+    fn close(&self, silent: &AbortHandle) {
+        self.counters.shed.add();
+        silent.abort();
     }
 
     fn arrived(self: &Rc<Self>, stream: UnixStream, bytes: &[u8]) {
@@ -173,30 +201,59 @@ impl Service {
             return self.refuse(&stream, Malformed::TooLong(Field::Login));
         }
         let request = &Request { login: &login, ..*request };
-        if let Some(outcome) = checker.recall(request) {
-            return self.answer(&stream, request, &outcome);
+        if self.gate.is_busy() {
+            return self.decide_at_the_gate(stream, request);
         }
-        if !self.has_room() {
-            let outcome = Outcome::new("none", Answer::unavailable("too many connections"));
-            return self.answer(&stream, request, &outcome);
+        match checker.recall(request) {
+            Some(outcome) => self.answer(&stream, request, &outcome),
+            None => self.begin_check(stream, request, None),
         }
+    }
+
+    /// The same while somebody has sent wrong passwords lately: before that was asked, nobody learns what is remembered.
+    #[cold]
+    fn decide_at_the_gate(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
+        let checker = self.checker();
+        let keys = self.gate.known(&checker.who(request), &stream);
+        match keys.map(|keys| (keys, self.gate.ask(&keys))) {
+            Some((_, Answer::Never)) => self.answer(&stream, request, &Outcome::throttled()),
+            Some((keys, Answer::Later(_) | Answer::Next)) => self.begin_check(stream, request, Some(keys)),
+            Some((_, Answer::Now)) | None => match checker.recall(request) {
+                Some(outcome) => {
+                    keys.iter().for_each(|keys| self.gate.succeeded(keys));
+                    self.answer(&stream, request, &outcome);
+                }
+                None => self.begin_check(stream, request, None),
+            },
+        }
+    }
+
+    /// Checks an attempt; first of all, `waiting` at the gate where it has to.
+    fn begin_check(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>, waiting: Option<Keys>) {
+        let Ok(place) = self.enter(&stream, Awaited::Answer) else {
+            return self.answer(&stream, request, &Outcome::overloaded("too many connections"));
+        };
+        let entry = match waiting {
+            Some(keys) => Entry::Waiting(keys),
+            None => Entry::Passed(self.gate.pass(&self.checker().who(request), &stream)),
+        };
         let attempt = Attempt {
-            login: login.to_vec(),
+            login: request.login.to_vec(),
             password: Secret::new(request.password),
             service: request.service.to_vec(),
             realm: request.realm.to_vec(),
         };
         let client = Client { stream: Arc::new(stream), address: request.client.map(<[u8]>::to_vec) };
-        spawn_local(check(self.enter(), attempt, client));
+        spawn_local(check(place, attempt, client, entry));
     }
 
     fn wait_for_request(self: &Rc<Self>, stream: UnixStream, buffer: Zeroizing<Vec<u8>>) {
-        if !self.has_room() {
-            self.log.decision(Class::Refusal, Level::Error, || "no room for another connection");
-            return;
-        }
-        let (place, limits) = (self.enter(), self.limits.get());
-        let number = place.number;
+        let Ok(place) = self.enter(&stream, Awaited::Request) else {
+            reply(&stream, Reply::No(None));
+            self.counters.overloaded.add();
+            return self.log.decision(Class::Refusal, Level::Error, || "no room for another connection");
+        };
+        let (taken, limits) = (place.taken, self.limits.get());
         let task = spawn_local(async move {
             let service = Rc::clone(&place.service);
             match timeout(limits.deadline, read_request(stream, buffer, limits)).await {
@@ -205,22 +262,19 @@ impl Service {
                     service.arrived(stream, &buffer);
                 }
                 Ok(Ok(None) | Err(_)) => {}
-                Err(_) => service.log.decision(
-                    Class::Refusal,
-                    Level::Info,
-                    || "client closed: no request within the deadline",
-                ),
+                Err(_) => service.close_late(),
             }
         });
-        self.incomplete.borrow_mut().insert(number, task.abort_handle());
+        self.room.borrow_mut().keep(taken, task.abort_handle());
     }
 
-    /// Whether another connection can be held, if need be in the place of one that is silent.
-    fn has_room(&self) -> bool {
-        self.open.get() < self.limits.get().most_open || self.shed()
+    fn close_late(&self) {
+        self.counters.late.add();
+        self.log.decision(Class::Refusal, Level::Info, || "client closed: no request within the deadline");
     }
 
     fn refuse(&self, stream: &UnixStream, malformed: Malformed) {
+        self.counters.malformed.add();
         reply(stream, malformed.reply());
         let peer = Peer(stream);
         self.log.decision(Class::Refusal, Level::Error, || format!("malformed request: {malformed} {peer}"));
@@ -228,38 +282,87 @@ impl Service {
 
     fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: &Outcome) {
         reply(stream, if outcome.accepted { Reply::Ok } else { Reply::No(None) });
-        let class = if outcome.accepted { Class::Success } else { Class::Refusal };
+        let class = match outcome.ending {
+            Ending::Accepted => Class::Success,
+            Ending::Throttled => Class::Throttled,
+            Ending::Refused | Ending::Unknown | Ending::Unavailable | Ending::Overloaded => Class::Refusal,
+        };
+        match outcome.ending {
+            Ending::Overloaded => self.counters.overloaded.add(),
+            Ending::Throttled => self.counters.throttled.add(),
+            _ => {}
+        }
         self.log.decision(class, outcome.level, || Decision { request, outcome, peer: Peer(stream) });
     }
 
-    fn enter(self: &Rc<Self>) -> Place {
-        self.open.set(self.open.get() + 1);
-        self.next.set(self.next.get() + 1);
-        Place { number: self.next.get(), service: Rc::clone(self) }
+    /// Checks an attempt that has passed, or once it does.
+    async fn look_at(&self, attempt: &Attempt, client: &Client, entry: Entry) -> Outcome {
+        let (pass, throttled, recalled) = match entry {
+            Entry::Passed(pass) => (pass, Duration::ZERO, None),
+            Entry::Waiting(keys) => match self.gate.wait(keys, &client.stream).await {
+                Ok((pass, held_back)) => {
+                    (pass, held_back, self.checker().recall(&request(attempt, client, attempt.password.expose())))
+                }
+                Err(_) => return Outcome::throttled(),
+            },
+        };
+        let outcome = match recalled {
+            Some(outcome) => outcome,
+            None => self.checker().check(attempt, client).await,
+        };
+        match outcome.ending {
+            Ending::Accepted => pass.succeeded(),
+            Ending::Refused | Ending::Unknown => pass.failed(),
+            Ending::Unavailable | Ending::Overloaded | Ending::Throttled => drop(pass),
+        }
+        if !throttled.is_zero() {
+            self.counters.held_back.add();
+        }
+        Outcome { throttled, ..outcome }
+    }
+
+    /// Takes a place, if need be that of one that is silent.
+    fn enter(self: &Rc<Self>, stream: &UnixStream, awaited: Awaited) -> Result<Place, Full> {
+        let (place, silent) = self.room.borrow_mut().enter(peer::uid(stream), awaited)?;
+        if let Some(task) = silent {
+            self.close(&task);
+        }
+        Ok(Place { taken: place, service: Rc::clone(self) })
     }
 }
 
 /// Counts a connection for as long as it lives, however it ends.
 struct Place {
-    number: u64,
+    taken: room::Place,
     service: Rc<Service>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.service.incomplete.borrow_mut().remove(&self.number);
-        self.service.open.set(self.service.open.get() - 1);
+        self.service.room.borrow_mut().leave(self.taken);
         self.service.done.notify_waiters();
     }
 }
 
+/// How an attempt comes to its check.
+enum Entry {
+    /// It has passed the gate.
+    Passed(Pass),
+    /// It waits there.
+    Waiting(Keys),
+}
+
 /// Checks an attempt, and answers it.
-async fn check(place: Place, attempt: Attempt, client: Client) {
-    let service = &place.service;
-    let outcome = service.checker().check(&attempt, &client).await;
-    let Attempt { login, service: name, realm, .. } = &attempt;
-    let request = Request { login, password: b"", service: name, realm, client: client.address.as_deref() };
-    service.answer(&client.stream, &request, &outcome);
+async fn check(place: Place, attempt: Attempt, client: Client, entry: Entry) {
+    let (service, begin) = (&place.service, Instant::now());
+    let outcome = service.look_at(&attempt, &client, entry).await;
+    let outcome = Outcome { took: begin.elapsed(), ..outcome };
+    service.answer(&client.stream, &request(&attempt, &client, b""), &outcome);
+}
+
+fn request<'a>(attempt: &'a Attempt, client: &'a Client, password: &'a [u8]) -> Request<'a> {
+    let Attempt { login, service, realm, .. } = attempt;
+    Request { login, password, service, realm, client: client.address.as_deref() }
 }
 
 /// Reads until a decoder has enough. `None` where the client stops before. What waits here is kept small: thousands of silent
@@ -299,84 +402,8 @@ fn reply(stream: &UnixStream, reply: Reply<'_>) {
     let _ = send(stream.as_raw_fd(), &encode_reply(reply), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
 }
 
-/// A field as it is shown: escaped, and where that is longer than so many bytes cut, which is shown too. All fields of
-/// a line together leave it shorter than the 1,024 bytes that every syslog takes.
-struct Shown<'a>(&'a [u8], usize);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        cut(&Escaped(self.0).to_string(), self.1, f)
-    }
-}
-
-fn cut(text: &str, longest: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if text.len() <= longest {
-        return f.write_str(text);
-    }
-    let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    write!(f, "{}...", &text[..end])
-}
-
-/// A reason, which others had a part in: it leaves room for who asked, behind it.
-struct Reason<'a>(&'a str);
-
-impl fmt::Display for Reason<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        cut(self.0, 220, f)
-    }
-}
-
-/// A line of the log. Its first words and fields are those of the original, for the filters that know them.
-struct Decision<'a> {
-    request: &'a Request<'a>,
-    outcome: &'a Outcome,
-    peer: Peer<'a>,
-}
-
-impl fmt::Display for Decision<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Request { login, service, realm, client, .. } = self.request;
-        let result = if self.outcome.accepted { "success" } else { "failure" };
-        let (login, service, realm) = (Shown(login, 256), Shown(service, 64), Shown(realm, 256));
-        write!(
-            f,
-            "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech={}]",
-            self.outcome.mechanism
-        )?;
-        write!(f, " [reason={}] {}", Reason(&self.outcome.reason), self.peer)?;
-        client.map_or(Ok(()), |client| write!(f, " [client={}]", Shown(client, 64)))
-    }
-}
-
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Service({} open)", self.open.get())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_leaves_room_for_who_asked_whatever_was_sent_and_said() {
-        let (name, other) = (&[0xff; 256][..], &[1; 256][..]);
-        let request =
-            Request { login: name, password: b"", service: other, realm: name, client: Some(b"2001:db8::1;65535") };
-        let outcome = Outcome::new("httpform", Answer::unavailable(Escaped(&[1; 4096]).to_string()));
-        let (stream, _peer) = UnixStream::pair().unwrap();
-        let line = Decision { request: &request, outcome: &outcome, peer: Peer(&stream) }.to_string();
-        assert!(line.len() < 1024 - "<38>saslauthd[4194304]: ".len(), "{}", line.len());
-        assert!(line.ends_with("[client=2001:db8::1;65535]") && line.contains("...] [pid="), "{line}");
-    }
-
-    #[test]
-    fn a_field_is_shown_whole_or_marked_as_cut() {
-        let shown = |field: &[u8], longest| Shown(field, longest).to_string();
-        assert_eq!([shown(b"tim", 3), shown(b"timo", 3), shown(b"", 3)], ["tim", "tim...", ""]);
-        assert_eq!(shown("t\u{e9}".repeat(100).as_bytes(), 4), "t\u{e9}t...");
-        assert_eq!(shown("\u{e9}\u{e9}".as_bytes(), 3), "\u{e9}...");
-        assert_eq!(shown(&[0xff; 256], 256).len(), 256 + 3);
-        assert_eq!(shown(&[b'x'; 256], 256).len(), 256);
+        write!(f, "Service({} open)", self.open())
     }
 }

@@ -3,10 +3,11 @@
 use crate::{
     check::{Combine, Remember},
     cli,
-    configuration::{Address, Configuration, KEYS, Limits, Throttle},
+    configuration::{Address, Configuration, KEYS, Limits},
     exit::Failure,
     log::Destination,
     mechanisms::{self, MISSING, Mechanism, NAMES},
+    throttle,
 };
 use clap::{ArgMatches, error::ErrorKind, parser::ValueSource};
 use nix::unistd::{Gid, Group};
@@ -65,7 +66,7 @@ pub struct Settings {
     /// What clients and back ends may take.
     pub limits: Limits,
     /// What whoever guesses has to wait.
-    pub throttle: Throttle,
+    pub throttle: Option<throttle::Rules>,
     /// Where metrics can be read.
     pub metrics: Vec<Address>,
     typed: Typed,
@@ -188,7 +189,7 @@ impl Settings {
             socket_mode,
             socket_group,
             limits,
-            throttle,
+            throttle: throttle.rules(),
             metrics,
             typed,
         })
@@ -202,6 +203,9 @@ fn configuration(typed: &Typed) -> Result<Configuration, Failure> {
         if typed.flags.value_source(flag) == Some(ValueSource::CommandLine) {
             configuration.take_flag(key, text(&typed.flags, flag).unwrap_or_default())?;
         }
+    }
+    if typed.flags.get_flag("no-throttle") {
+        configuration.throttle.enabled = false;
     }
     Ok(configuration)
 }
@@ -266,6 +270,7 @@ mod tests {
         assert_eq!(settings.cache, Some((8960 * 1024, Duration::from_secs(28800))));
         assert_eq!((settings.limits.deadline, settings.socket_mode), (Duration::from_secs(10), 0o777));
         assert!(settings.threads > 0 && !settings.verbose);
+        assert_eq!(settings.throttle, Some(throttle::Rules::default()));
     }
 
     #[test]
@@ -278,6 +283,7 @@ mod tests {
         assert_eq!(settings.cache, Some((1024, Duration::from_secs(2))));
         assert_eq!((settings.limits.deadline.as_secs(), settings.socket_mode), (3, 0o660));
         assert_eq!(served("saslauthd -a sasldb --no-cache").cache, None);
+        assert_eq!(served("saslauthd -a sasldb --no-throttle").throttle, None);
         assert_eq!(served("saslauthd -a sasldb -c").remember, Remember::All);
         assert_eq!(served("saslauthd -a sasldb --max-field 8192").limits.longest_field, 8192);
         assert!(matches!(asked("saslauthd -a ldap --check-config"), Ok(Task::CheckConfiguration(_))));

@@ -2,7 +2,7 @@
 
 use crate::{
     peer,
-    queue::{Busy, Queue},
+    queue::{Busy, Queue, TOO_MANY},
 };
 use std::{cell::RefCell, fmt, os::unix::net::UnixStream, rc::Rc, sync::Arc};
 use tokio::sync::oneshot;
@@ -44,7 +44,7 @@ impl NoTurn {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Busy => "too many checks",
+            Self::Busy => TOO_MANY,
             Self::Gone => "client gone",
         }
     }

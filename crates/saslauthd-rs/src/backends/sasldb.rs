@@ -1,6 +1,6 @@
 //! Passwords whose verifiers are in a store of ours.
 
-use crate::{cache::Cache, database::Database, peer::Client, pool::Pool};
+use crate::{cache::Cache, database::Database, peer::Client, pool::Pool, queue::TOO_MANY};
 use sasl_core::{secret::Secret, verifier::Verifiers};
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_wire::saslauthd::Request;
@@ -41,6 +41,12 @@ impl Sasldb {
         }
         let seen = Name::new(request.login, realm).ok().and_then(|name| database.stamp(name).ok());
         seen.is_some_and(|(stamp, revision)| entry.holds(stamp, revision))
+    }
+
+    /// Where a request is looked up.
+    #[must_use]
+    pub fn realm(&self, realm: &[u8]) -> Vec<u8> {
+        in_realm(realm, &self.realm.borrow()).to_vec()
     }
 
     /// Whether there is a record of the user; also where that cannot be told.
@@ -87,7 +93,7 @@ impl Sasldb {
             None => (Verifiers::default(), Err(Answer::unknown("unknown user"))),
         };
         let queued = self.pool.check(verifiers, password.clone(), Arc::clone(&client.stream));
-        let fits = queued.map_err(|_| Answer::unavailable("too many checks"))?.await;
+        let fits = queued.map_err(|_| Answer::unavailable(TOO_MANY))?.await;
         match (fits, known) {
             (Err(_), _) => Err(Answer::unavailable("check abandoned")),
             (Ok(false), Ok(_)) => Err(Answer::refused("wrong password")),

@@ -69,8 +69,9 @@ impl Daemon {
         self
     }
 
-    /// Starts it again in the same place.
+    /// Starts it again in the same place, once nobody serves there any more.
     pub(crate) fn restart(self) -> Self {
+        self.until("nobody listens", |daemon| UnixStream::connect(daemon.socket()).is_err());
         self.run(&[], None)
     }
 

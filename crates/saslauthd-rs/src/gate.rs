@@ -1,0 +1,361 @@
+//! The gate that every attempt passes before its password is looked at. Those of a guesser wait here.
+
+use crate::{
+    peer,
+    throttle::{Answer, Keys, Rules, Throttle, Who},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    fmt,
+    os::unix::net::UnixStream,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::Notify, time::timeout};
+
+/// So often is it seen whether a client that waits has gone.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One for all attempts.
+pub struct Gate {
+    /// `None` where everybody passes.
+    throttle: RefCell<Option<Throttle>>,
+    /// Whether there is anything in it. Where there is not, that is all that is looked at.
+    is_busy: Cell<bool>,
+    /// Whether nobody waits any more.
+    is_closed: Cell<bool>,
+    closed: Notify,
+    /// For those that wait until another of theirs has ended: each that is told tells the next, unless it has to go on waiting.
+    lines: RefCell<HashMap<Keys, Rc<Notify>>>,
+}
+
+/// One that has passed, until it has ended.
+#[must_use = "it has ended when it is dropped"]
+pub struct Pass {
+    gate: Rc<Gate>,
+    keys: Option<Keys>,
+}
+
+/// It does not pass: too many wait, the client has gone, or the daemon ends.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Refused;
+
+impl Gate {
+    /// A gate with those rules; with none, everybody passes.
+    #[must_use]
+    pub fn new(rules: Option<Rules>) -> Rc<Self> {
+        let throttle = rules.map(|rules| Throttle::new(rules, Instant::now()));
+        Rc::new(Self {
+            throttle: RefCell::new(throttle),
+            is_busy: Cell::default(),
+            is_closed: Cell::default(),
+            closed: Notify::new(),
+            lines: RefCell::default(),
+        })
+    }
+
+    /// Goes by other rules from now on. What is known of guessers stays, unless there are to be none.
+    pub fn set_rules(&self, rules: Option<Rules>) {
+        let throttle = &mut *self.throttle.borrow_mut();
+        match (&mut *throttle, rules) {
+            (Some(throttle), Some(rules)) => throttle.set_rules(rules),
+            (_, rules) => *throttle = rules.map(|rules| Throttle::new(rules, Instant::now())),
+        }
+    }
+
+    /// Whether anybody has failed lately, or is being looked at. Where not, there is nothing to ask.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_busy.get()
+    }
+
+    /// What `who` is kept under, where there is anything about them.
+    #[must_use]
+    pub fn known(&self, who: &Who<'_>, stream: &UnixStream) -> Option<Keys> {
+        let throttle = self.throttle.borrow();
+        let throttle = throttle.as_ref().filter(|throttle| throttle.knows(who, Instant::now()))?;
+        Some(throttle.keys(who, peer::uid(stream)))
+    }
+
+    /// Whether an attempt may be looked at.
+    #[must_use]
+    pub fn ask(&self, keys: &Keys) -> Answer {
+        let answer = self.throttle.borrow().as_ref().map_or(Answer::Now, |throttle| throttle.ask(keys, Instant::now()));
+        match answer {
+            Answer::Later(_) if self.is_closed.get() => Answer::Never,
+            answer => answer,
+        }
+    }
+
+    /// Passes, whatever [`Self::ask`] says.
+    pub fn pass(self: &Rc<Self>, who: &Who<'_>, stream: &UnixStream) -> Pass {
+        let keys = self.throttle.borrow().as_ref().map(|throttle| throttle.keys(who, peer::uid(stream)));
+        self.begin(keys)
+    }
+
+    /// Waits until an attempt may be looked at, and passes. Gives for how long it was held back, too.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn wait(self: &Rc<Self>, keys: Keys, stream: &UnixStream) -> Result<(Pass, Duration), Refused> {
+        let mut line = None;
+        loop {
+            match self.ask(&keys) {
+                Answer::Never => return Err(Refused),
+                Answer::Now => return Ok((self.begin(Some(keys)), Duration::ZERO)),
+                Answer::Later(wait) => {
+                    let (_waits, pass) = (self.waits(keys), self.begin(Some(keys)));
+                    drop(line);
+                    self.hold_back(wait, stream).await?;
+                    return Ok((pass, wait));
+                }
+                Answer::Next => {
+                    let _waits = self.waits(keys);
+                    let line = line.get_or_insert_with(|| self.line(keys));
+                    let _ = timeout(LOOK, line.moves.notified()).await;
+                    still_there(stream)?;
+                }
+            }
+        }
+    }
+
+    /// The password was right.
+    pub fn succeeded(&self, keys: &Keys) {
+        if let Some(throttle) = &mut *self.throttle.borrow_mut() {
+            throttle.succeeded(keys);
+        }
+    }
+
+    /// From now on nobody is held back: whoever would be is refused at once.
+    pub fn close(&self) {
+        self.is_closed.set(true);
+        self.closed.notify_waiters();
+    }
+
+    /// What is to be done once a second.
+    pub fn tick(&self) {
+        let throttle = self.throttle.borrow();
+        self.is_busy.set(throttle.as_ref().is_some_and(|throttle| !throttle.is_empty(Instant::now())));
+    }
+
+    async fn hold_back(&self, wait: Duration, stream: &UnixStream) -> Result<(), Refused> {
+        let end = Instant::now() + wait;
+        while !self.is_closed.get() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            let _ = timeout(left.min(LOOK), self.closed.notified()).await;
+            still_there(stream)?;
+        }
+        Err(Refused)
+    }
+
+    fn begin(self: &Rc<Self>, keys: Option<Keys>) -> Pass {
+        if let (Some(throttle), Some(keys)) = (&mut *self.throttle.borrow_mut(), &keys) {
+            throttle.begin(keys);
+            self.is_busy.set(true);
+        }
+        Pass { gate: Rc::clone(self), keys }
+    }
+
+    fn waits(self: &Rc<Self>, keys: Keys) -> Waits {
+        if let Some(throttle) = &mut *self.throttle.borrow_mut() {
+            throttle.wait(&keys);
+        }
+        Waits { gate: Rc::clone(self), keys }
+    }
+
+    fn line(self: &Rc<Self>, keys: Keys) -> Line {
+        let moves = Rc::clone(self.lines.borrow_mut().entry(keys).or_default());
+        Line { gate: Rc::clone(self), keys, moves }
+    }
+}
+
+impl Pass {
+    /// The password was right.
+    pub fn succeeded(self) {
+        if let Some(keys) = &self.keys {
+            self.gate.succeeded(keys);
+        }
+    }
+
+    /// It was wrong, or there is no such user.
+    pub fn failed(self) {
+        if let (Some(throttle), Some(keys)) = (&mut *self.gate.throttle.borrow_mut(), &self.keys) {
+            throttle.failed(keys, Instant::now());
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let (Some(throttle), Some(keys)) = (&mut *self.gate.throttle.borrow_mut(), &self.keys) {
+            throttle.end(keys);
+            self.gate.is_busy.set(!throttle.is_empty(Instant::now()));
+            self.gate.lines.borrow().get(keys).inspect(|line| line.notify_one());
+        }
+    }
+}
+
+/// Counts one that waits.
+struct Waits {
+    gate: Rc<Gate>,
+    keys: Keys,
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        if let Some(throttle) = &mut *self.gate.throttle.borrow_mut() {
+            throttle.stop_waiting(&self.keys);
+        }
+    }
+}
+
+/// One that stands in line.
+struct Line {
+    gate: Rc<Gate>,
+    keys: Keys,
+    moves: Rc<Notify>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.moves.notify_one();
+        let is_last = Rc::strong_count(&self.moves) == 2;
+        if is_last {
+            self.gate.lines.borrow_mut().remove(&self.keys);
+        }
+    }
+}
+
+fn still_there(stream: &UnixStream) -> Result<(), Refused> {
+    if peer::has_gone(stream) { Err(Refused) } else { Ok(()) }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gate({:?})", self.throttle.borrow())
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pass")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        runtime::Builder,
+        task::{LocalSet, spawn_local, yield_now},
+    };
+
+    fn run(test: impl Future<Output = ()>) {
+        LocalSet::new().block_on(&Builder::new_current_thread().enable_time().build().unwrap(), test);
+    }
+
+    fn tim() -> Who<'static> {
+        Who { name: [b"tim".into(), b"r".into()], client: None }
+    }
+
+    /// Fails so often, and gives what it is kept under from then on.
+    fn fail(gate: &Rc<Gate>, times: u32, stream: &UnixStream) -> Keys {
+        (0..times).for_each(|_| gate.pass(&tim(), stream).failed());
+        gate.known(&tim(), stream).unwrap()
+    }
+
+    #[test]
+    fn without_rules_everybody_passes_and_nothing_is_kept() {
+        let (stream, _peer) = UnixStream::pair().unwrap();
+        let gate = Gate::new(None);
+        (0..100).for_each(|_| gate.pass(&tim(), &stream).failed());
+        assert!(!gate.is_busy() && gate.known(&tim(), &stream).is_none());
+        gate.set_rules(Some(Rules::default()));
+        let keys = fail(&gate, 20, &stream);
+        assert!(matches!(gate.ask(&keys), Answer::Later(_)) && gate.is_busy());
+        gate.set_rules(Some(Rules { free: 21, ..Rules::default() }));
+        assert_eq!(gate.ask(&keys), Answer::Now);
+        gate.set_rules(None);
+        gate.tick();
+        assert!(!gate.is_busy());
+    }
+
+    #[test]
+    fn it_is_busy_only_for_as_long_as_there_is_somebody() {
+        let (stream, _peer) = UnixStream::pair().unwrap();
+        let gate = Gate::new(Some(Rules::default()));
+        let pass = gate.pass(&tim(), &stream);
+        assert!(gate.is_busy());
+        pass.succeeded();
+        assert!(!gate.is_busy());
+        fail(&gate, 1, &stream);
+        gate.tick();
+        assert!(gate.is_busy());
+    }
+
+    #[test]
+    fn who_waits_for_others_passes_as_soon_as_one_was_right() {
+        run(async {
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let gate = Gate::new(Some(Rules { free: 2, ..Rules::default() }));
+            let mut passes: Vec<_> = (0..2).map(|_| gate.pass(&tim(), &stream)).collect();
+            let keys = gate.known(&tim(), &stream).unwrap();
+            let waits = spawn_local({
+                let (gate, stream) = (Rc::clone(&gate), stream.try_clone().unwrap());
+                async move { gate.wait(keys, &stream).await.map(|(_, held_back)| held_back) }
+            });
+            yield_now().await;
+            assert!(!waits.is_finished());
+            passes.pop().unwrap().succeeded();
+            assert_eq!(waits.await.unwrap().unwrap(), Duration::ZERO);
+        });
+    }
+
+    #[test]
+    fn when_all_have_failed_nobody_waits_for_them_any_more() {
+        run(async {
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let gate = Gate::new(Some(Rules { free: 2, ..Rules::default() }));
+            let passes: Vec<_> = (0..2).map(|_| gate.pass(&tim(), &stream)).collect();
+            let keys = gate.known(&tim(), &stream).unwrap();
+            let waits: Vec<_> = (0..100)
+                .map(|_| {
+                    let (gate, stream) = (Rc::clone(&gate), stream.try_clone().unwrap());
+                    spawn_local(async move { gate.wait(keys, &stream).await.is_ok() })
+                })
+                .collect();
+            yield_now().await;
+            passes.into_iter().for_each(Pass::failed);
+            for _ in 0..300 {
+                yield_now().await;
+            }
+            assert_eq!(waits.iter().filter(|wait| !wait.is_finished()).count(), 4);
+            assert!(gate.lines.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn who_has_gone_makes_room_and_at_the_end_nobody_waits() {
+        run(async {
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let (gone, peer) = UnixStream::pair().unwrap();
+            drop(peer);
+            let gate = Gate::new(Some(Rules::default()));
+            let keys = fail(&gate, 30, &stream);
+            assert!(timeout(Duration::from_secs(5), gate.wait(keys, &gone)).await.unwrap().is_err());
+            let waits = spawn_local({
+                let (gate, stream) = (Rc::clone(&gate), stream.try_clone().unwrap());
+                async move { gate.wait(keys, &stream).await.is_err() }
+            });
+            yield_now().await;
+            gate.close();
+            assert!(timeout(Duration::from_secs(5), waits).await.unwrap().unwrap());
+            assert_eq!(gate.ask(&keys), Answer::Never);
+        });
+    }
+}
