@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 use stored::{Hash, Stored};
-use template::{DnTemplate, Values};
+use template::{DnTemplate, Parts, Values};
 use tokio::{
     sync::Semaphore,
     task::spawn_blocking,
@@ -89,6 +89,15 @@ impl Ldap {
     #[must_use]
     pub fn warnings(&self) -> &[ConfError] {
         &self.warnings
+    }
+
+    /// Whether `tim@a` and `tim@b` may both be found as `tim`: where the configuration has `%U`, and no `%d` and `%1` to `%9`.
+    #[must_use]
+    pub fn finds_by_user_part(&self) -> bool {
+        let Settings { users, method, .. } = &self.settings;
+        let at_once = if let Method::Fastbind { dn } = method { dn.parts() } else { Parts::default() };
+        let all = [users.base.parts(), users.filter.parts(), at_once];
+        all.iter().any(|parts| parts.user) && !all.iter().any(|parts| parts.domain)
     }
 
     /// Asks the directory. A future that is dropped leaves nothing behind but a closed connection.

@@ -34,6 +34,12 @@ impl Backend {
         }
     }
 
+    /// Whether only what is before the `@` of a login tells users apart.
+    #[must_use]
+    pub fn finds_by_user_part(&self) -> bool {
+        matches!(self, Self::Remote(remote) if remote.finds_by_user_part())
+    }
+
     /// How many descriptors it may take besides those that are always open.
     #[must_use]
     pub fn descriptors(&self) -> usize {

@@ -59,13 +59,18 @@ impl Checker {
         }
     }
 
-    /// Whose password is tried. Back ends other than a store of ours do not all look at the realm, nor at a letter's case, and
-    /// whoever guesses must not be somebody else by another of those.
+    /// Whose password is tried. Back ends other than a store of ours do not all look at the realm, at a letter's case or behind an `@`,
+    /// and a user must not be another by what is not looked at.
     #[must_use]
     pub fn who<'a>(&self, request: &Request<'a>) -> Who<'a> {
         let name = match &*self.backends {
             [Backend::Sasldb(sasldb)] => [request.login.into(), sasldb.realm(request.realm).into()],
-            _ => [request.login.to_ascii_lowercase().into(), Cow::default()],
+            backends => {
+                let by_user_part = backends.iter().any(Backend::finds_by_user_part);
+                let end = request.login.iter().position(|octet| by_user_part && *octet == b'@');
+                let login = &request.login[..end.unwrap_or(request.login.len())];
+                [login.to_ascii_lowercase().into(), Cow::default()]
+            }
         };
         Who { name, client: request.client }
     }
@@ -190,7 +195,7 @@ mod tests {
         pool::Pool,
     };
     use sasl_core::{secret::Secret, verifier::Verifiers};
-    use sasl_remote::imap::Rimap;
+    use sasl_remote::{conf::Conf, imap::Rimap, ldap::Ldap};
     use sasldb::{
         location::{Access, Location},
         name::Name,
@@ -210,6 +215,15 @@ mod tests {
 
     fn rimap() -> Backend {
         Backend::Remote(Remote::new(Server::Rimap(Rimap::new("localhost").unwrap()), 1))
+    }
+
+    fn ldap(filter: &str) -> Backend {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, format!("ldap_search_base: dc=example\nldap_filter: {filter}\n")).unwrap();
+        let crypt =
+            Rc::new(|_, _| -> std::pin::Pin<Box<dyn Future<Output = Option<bool>>>> { Box::pin(async { None }) });
+        let ldap = Ldap::new(&Conf::read(file.path()).unwrap(), crypt).unwrap();
+        Backend::Remote(Remote::new(Server::Ldap(Box::new(ldap))))
     }
 
     fn sasldb(path: &Path) -> Backend {
@@ -250,6 +264,12 @@ mod tests {
         assert_eq!(name(vec![sasldb(scratch.path())], &tim), ["Tim", "R"]);
         assert_eq!(name(vec![sasldb(scratch.path())], &Request { realm: b"", ..tim }), ["Tim", "r"]);
         assert_eq!(name(vec![sasldb(scratch.path()), rimap()], &tim), ["tim", ""]);
+        let tim = Request { login: b"Tim@a", ..tim };
+        assert_eq!(name(vec![rimap()], &tim), ["tim@a", ""]);
+        let by_filter = |filter| name(vec![ldap(filter)], &tim);
+        assert_eq!(by_filter("uid=%u"), ["tim@a", ""]);
+        assert_eq!(by_filter("(|(uid=%U)(mail=%u))"), ["tim", ""]);
+        assert_eq!(by_filter("(&(uid=%U)(o=%d))"), ["tim@a", ""]);
     }
 
     #[test]

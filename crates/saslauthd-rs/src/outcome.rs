@@ -108,12 +108,16 @@ impl fmt::Display for Decision<'_> {
         write!(f, "auth {result}: [user={login}] [service={service}] [realm={realm}] [mech={}]", outcome.mechanism)?;
         write!(f, " [reason={}] {}", Reason(&outcome.reason), self.peer)?;
         client.map_or(Ok(()), |client| write!(f, " [client={}]", Shown(client, 64)))?;
-        write!(f, " [class={}] [ms={}]", outcome.ending.word(), outcome.took.as_millis())?;
-        match outcome.throttled.as_millis() {
+        write!(f, " [class={}] [ms={}]", outcome.ending.word(), millis(outcome.took))?;
+        match millis(outcome.throttled) {
             0 => Ok(()),
             millis => write!(f, " [throttled={millis}]"),
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1000) + u64::from(time.subsec_millis())
 }
 
 /// A field as it is shown: escaped, and where that is longer than so many bytes cut, which is shown too. All fields of

@@ -26,6 +26,15 @@ pub(crate) struct Values<'a> {
     pub(crate) dn: &'a [u8],
 }
 
+/// Which parts of a login stand alone in a template.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Parts {
+    /// What is before the `@`.
+    pub(crate) user: bool,
+    /// What is behind it, or a label of that.
+    pub(crate) domain: bool,
+}
+
 /// It would become longer than [`MAX_EXPANDED`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct TooLong;
@@ -69,6 +78,11 @@ impl FilterTemplate {
         self.0.tokens().any(|token| matches!(token, Token::Login | Token::User))
     }
 
+    /// What it has of the login.
+    pub(crate) fn parts(&self) -> Parts {
+        self.0.parts()
+    }
+
     /// The text of a filter. No value changes its structure.
     pub(crate) fn expand(&self, values: &Values<'_>) -> Result<Vec<u8>, TooLong> {
         self.0.expand(values, |_, value, text| value.iter().for_each(|octet| push_in_filter(*octet, text)))
@@ -83,6 +97,11 @@ impl DnTemplate {
     /// Whether it is the same for everybody.
     pub(crate) fn is_fixed(&self) -> bool {
         self.0.tokens().next().is_none()
+    }
+
+    /// What it has of the login.
+    pub(crate) fn parts(&self) -> Parts {
+        self.0.parts()
     }
 
     /// The text of a DN. No value changes its structure, but for the user's DN, which is one and comes as it is.
@@ -117,6 +136,14 @@ impl Template {
             Piece::Token(token) => Some(*token),
             Piece::Text(_) => None,
         })
+    }
+
+    fn parts(&self) -> Parts {
+        let has = |is: fn(&Token) -> bool| self.tokens().any(|token| is(&token));
+        Parts {
+            user: has(|token| matches!(token, Token::User)),
+            domain: has(|token| matches!(token, Token::Domain | Token::Label(_))),
+        }
     }
 
     fn expand(&self, values: &Values<'_>, escape: impl Fn(Token, &[u8], &mut Vec<u8>)) -> Result<Vec<u8>, TooLong> {

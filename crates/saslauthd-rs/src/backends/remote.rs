@@ -58,6 +58,12 @@ impl Remote {
         }
     }
 
+    /// Whether only what is before the `@` of a login tells users apart.
+    #[must_use]
+    pub fn finds_by_user_part(&self) -> bool {
+        matches!(&self.server, Server::Ldap(ldap) if ldap.finds_by_user_part())
+    }
+
     /// How many descriptors it may take.
     #[must_use]
     pub fn descriptors(&self) -> usize {
