@@ -27,13 +27,14 @@ pub struct Queue<J> {
 pub struct Busy;
 
 impl<J> Queue<J> {
-    /// Puts a job for a process of the user `uid` at the end of that one's line.
+    /// Puts a job for a process of the user `uid` at the end of that one's line. Where all of them are full, the last of the longest
+    /// line is dropped for one in a shorter line.
     ///
     /// # Errors
     /// [`Busy`].
     pub fn push(&mut self, uid: u32, job: J) -> Result<(), Busy> {
         if self.waiting >= LONGEST_QUEUE {
-            return Err(Busy);
+            self.make_room(uid)?;
         }
         match self.lines.iter_mut().find(|(owner, _)| *owner == uid) {
             Some((_, line)) if line.len() >= LONGEST_LINE => return Err(Busy),
@@ -53,6 +54,14 @@ impl<J> Queue<J> {
         }
         self.waiting -= usize::from(job.is_some());
         job
+    }
+
+    fn make_room(&mut self, uid: u32) -> Result<(), Busy> {
+        let own = self.lines.iter().find(|(owner, _)| *owner == uid).map_or(0, |(_, line)| line.len());
+        let longest = self.lines.iter_mut().map(|(_, line)| line).max_by_key(|line| line.len());
+        longest.filter(|line| line.len() > own + 1).and_then(VecDeque::pop_back).ok_or(Busy)?;
+        self.waiting -= 1;
+        Ok(())
     }
 
     /// How many wait.
@@ -83,13 +92,17 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_queue_has_an_end() {
+    fn the_whole_queue_has_an_end_and_whoever_waits_for_less_gets_room() {
         let mut queue = Queue::default();
         for uid in 0..2 {
-            (0..LONGEST_LINE).for_each(|_| queue.push(uid, ()).unwrap());
+            (0..LONGEST_LINE).for_each(|_| queue.push(uid, uid).unwrap());
         }
-        assert!(queue.push(3, ()).is_err());
-        (0..LONGEST_QUEUE).for_each(|_| queue.pop().unwrap());
+        (0..LONGEST_QUEUE / 3).for_each(|_| queue.push(2, 2).unwrap());
+        while queue.push(3, 3).is_ok() {}
+        assert_eq!(queue.waiting(), LONGEST_QUEUE);
+        let jobs: Vec<u32> = (0..LONGEST_QUEUE).map(|_| queue.pop().unwrap()).collect();
+        let of = |uid| jobs.iter().filter(|job| **job == uid).count();
+        assert!((0..4).all(|uid| of(uid).abs_diff(LONGEST_QUEUE / 4) <= 1), "{:?}", [0, 1, 2, 3].map(of));
         assert!(queue.pop().is_none() && queue.waiting() == 0);
     }
 }

@@ -154,10 +154,10 @@ impl Throttle {
         let (failures, begun) = (self.failures(keys.own, now), count(&self.begun, keys.own));
         let own = match failures.checked_sub(self.rules.free) {
             Some(_) if begun >= MOST_BEGUN => return Answer::Never,
-            Some(beyond) => self.delay(beyond + begun),
+            Some(beyond) => self.delay(beyond.saturating_add(begun)),
             None => Duration::ZERO,
         };
-        let may_be_too_many = own.is_zero() && failures + begun >= self.rules.free;
+        let may_be_too_many = own.is_zero() && failures.saturating_add(begun) >= self.rules.free;
         let wait = own.max(self.delay_for_others(keys, now));
         match (may_be_too_many, wait.is_zero()) {
             (false, true) => Answer::Now,
@@ -190,7 +190,7 @@ impl Throttle {
     /// The password was wrong, or there is no such user.
     pub fn failed(&mut self, keys: &Keys, now: Instant) {
         let (now, one) = (self.millis(now), self.forgiven());
-        let most = now + u64::from(self.most_failures()) * one;
+        let most = now.saturating_add(u64::from(self.most_failures()) * one);
         self.debts.add(keys.user, one, now..most);
         self.debts.add(keys.own, one, now..most);
         if let Some(client) = keys.client {

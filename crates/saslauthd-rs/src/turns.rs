@@ -67,7 +67,10 @@ impl Turns {
         let waiting = Waiting { client: client.cloned(), go };
         self.state.borrow_mut().queue.push(uid, waiting).map_err(|Busy| NoTurn::Busy)?;
         self.give();
-        gone.await.map_err(|_| NoTurn::Gone)
+        gone.await.map_err(|_| match client {
+            Some(client) if peer::has_gone(client) => NoTurn::Gone,
+            _ => NoTurn::Busy,
+        })
     }
 
     /// Takes one if there is one, before those who wait.

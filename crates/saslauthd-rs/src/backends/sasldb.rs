@@ -1,6 +1,12 @@
 //! Passwords whose verifiers are in a store of ours.
 
-use crate::{cache::Cache, database::Database, peer::Client, pool::Pool, queue::TOO_MANY};
+use crate::{
+    cache::Cache,
+    database::Database,
+    peer::{Client, has_gone},
+    pool::Pool,
+    queue::TOO_MANY,
+};
 use sasl_core::{secret::Secret, verifier::Verifiers};
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_wire::saslauthd::Request;
@@ -95,7 +101,8 @@ impl Sasldb {
         let queued = self.pool.check(verifiers, password.clone(), Arc::clone(&client.stream));
         let fits = queued.map_err(|_| Answer::unavailable(TOO_MANY))?.await;
         match (fits, known) {
-            (Err(_), _) => Err(Answer::unavailable("check abandoned")),
+            (Err(_), _) if has_gone(&client.stream) => Err(Answer::unavailable("client gone")),
+            (Err(_), _) => Err(Answer::unavailable(TOO_MANY)),
             (Ok(false), Ok(_)) => Err(Answer::refused("wrong password")),
             (Ok(_), known) => known,
         }

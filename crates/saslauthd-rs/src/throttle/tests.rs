@@ -222,6 +222,9 @@ fn extreme_rules_are_no_harm() {
             let mut throttle = Throttle::new(Rules { free, longest: time, elsewhere: time, forgiven: time }, now);
             let keys = throttle.keys(&who("tim", Some("::1")), 1);
             (0..100).for_each(|_| throttle.failed(&keys, now));
+            throttle.begin(&keys);
+            let _ = throttle.ask(&keys, now + SECOND);
+            throttle.set_rules(Rules { free: 0, longest: time, elsewhere: time, forgiven: Duration::ZERO });
             let _ = throttle.ask(&keys, now + SECOND);
         }
     }
