@@ -14,17 +14,23 @@ pub(crate) type Sections = &'static [(&'static str, &'static [(&'static str, &'s
 /// Writes the page and the completions of one program below `directory`.
 pub(crate) fn write(mut command: Command, sections: Sections, directory: &Path) -> Result<(), Box<dyn error::Error>> {
     let name = command.get_name().to_owned();
-    let pages = directory.join("man8");
-    fs::create_dir_all(&pages)?;
-    let mut page = Vec::new();
-    Man::new(command.clone()).section("8").render(&mut page)?;
-    as_roff(sections).to_writer(&mut page)?;
-    fs::write(pages.join(format!("{name}.8")), page)?;
+    write_page(&command, sections, directory)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let completions = directory.join("completions").join(shell.to_string());
         fs::create_dir_all(&completions)?;
         generate_to(shell, &mut command, &name, completions)?;
     }
+    Ok(())
+}
+
+/// Writes the page of one command below `directory`.
+pub(crate) fn write_page(command: &Command, sections: Sections, directory: &Path) -> Result<(), Box<dyn error::Error>> {
+    let pages = directory.join("man8");
+    fs::create_dir_all(&pages)?;
+    let mut page = Vec::new();
+    Man::new(command.clone()).section("8").render(&mut page)?;
+    as_roff(sections).to_writer(&mut page)?;
+    fs::write(pages.join(format!("{}.8", command.get_name())), page)?;
     Ok(())
 }
 

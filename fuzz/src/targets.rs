@@ -6,6 +6,7 @@ mod auth_options;
 mod auth_param;
 mod certificate;
 mod client_exchange;
+mod control_request;
 mod conversation;
 mod cram_md5;
 mod digest_md5_challenge;
@@ -42,6 +43,7 @@ pub const ALL: &[(&str, Body)] = &[
     ("auth_param", auth_param::run),
     ("certificate", certificate::run),
     ("client_exchange", client_exchange::run),
+    ("control_request", control_request::run),
     ("conversation", conversation::run),
     ("cram_md5", cram_md5::run),
     ("digest_md5_challenge", digest_md5_challenge::run),

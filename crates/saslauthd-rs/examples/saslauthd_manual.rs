@@ -1,9 +1,9 @@
-//! Writes the man pages and the completions of both programs: `saslauthd_manual DIRECTORY`.
+//! Writes the man pages and the completions of both programs, and the pages of saslauthd's commands: `saslauthd_manual DIRECTORY`.
 
 #[path = "../../manual.rs"]
 mod manual;
 
-use manual::{Sections, write};
+use manual::{Sections, write, write_page};
 use saslauthd_rs::{cli, testsaslauthd};
 use std::{env, error, path::Path};
 
@@ -48,6 +48,7 @@ const SASLAUTHD: Sections = &[
             ("/etc/saslauthd.conf", "Keys of ldap and httpform, unless -O names another file."),
             ("/etc/sasldb2", "The database. /etc/sasldb2-lock beside it is where its readers and writers meet."),
             ("/var/run/saslauthd/mux", "The socket."),
+            ("/var/run/saslauthd/control", "For root and the daemon's own user: status, check, and metrics."),
             ("/var/run/saslauthd/saslauthd.pid", "The process; locked for as long as it runs."),
         ],
     ),
@@ -103,7 +104,67 @@ const SASLAUTHD: Sections = &[
             ("2", "Another instance runs in this run directory; nothing of it was touched."),
         ],
     ),
-    ("SEE ALSO", &[("saslpasswd2(8), sasldblistusers2(8), testsaslauthd(8)", "")]),
+    (
+        "SEE ALSO",
+        &[("saslauthd-status(8), saslauthd-check(8), saslpasswd2(8), sasldblistusers2(8), testsaslauthd(8)", "")],
+    ),
+];
+
+/// By the name of their page.
+const COMMANDS: &[(&str, Sections)] = &[("saslauthd-status", STATUS), ("saslauthd-check", CHECK)];
+
+const CHECK: Sections = &[
+    (
+        "PASSWORD",
+        &[(
+            "standard input",
+            "From a terminal after a prompt, unseen; from anything else a line. It is not stored, not logged, and wiped.",
+        )],
+    ),
+    (
+        "OUTPUT",
+        &[
+            ("looked up", "The login as back ends are asked for it, and where sasldb looks."),
+            ("remembered", "Whether a client would hear OK without a back end being asked."),
+            ("a back end", "What it said and why, how long that took, and whether others are asked after it."),
+            ("answer", "What a client hears."),
+        ],
+    ),
+    (
+        "NOTES",
+        &[(
+            "no login",
+            "It is never held up for wrong passwords before it, does not count as one of them, and is logged with the user who \
+             asked. What is right is remembered, as after a login.",
+        )],
+    ),
+    (
+        "EXIT STATUS",
+        &[
+            ("0", "A client would hear OK."),
+            ("1", "A client would hear NO."),
+            ("2", "There is no answer: no daemon, not for you to ask, or a command line that makes no sense."),
+        ],
+    ),
+    ("SEE ALSO", &[("saslauthd(8), testsaslauthd(8)", "")]),
+];
+
+const STATUS: Sections = &[
+    (
+        "OUTPUT",
+        &[
+            ("requests", "By the back end that decided, and what it took about half and 99 % of its checks at most."),
+            ("remembered", "Requests whose password was right a moment ago; no back end was asked."),
+            (
+                "turned away",
+                "Clients for whom no back end was asked: their request made no sense, or there was no room.",
+            ),
+            ("waiting", "Checks that wait for a back end."),
+            ("helpers", "Processes that check: retired and let go are in order; ended, late and nonsense are not."),
+        ],
+    ),
+    ("EXIT STATUS", &[("0", "It was shown."), ("1", "No daemon runs there, or it is not for you to ask.")]),
+    ("SEE ALSO", &[("saslauthd(8)", "")]),
 ];
 
 const TESTSASLAUTHD: Sections = &[
@@ -122,6 +183,14 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let directory = env::args().nth(1).ok_or("usage: saslauthd_manual DIRECTORY")?;
     for (command, sections) in [(cli::command(), SASLAUTHD), (testsaslauthd::command(), TESTSASLAUTHD)] {
         write(command, sections, Path::new(&directory))?;
+    }
+    let mut whole = cli::command();
+    whole.build();
+    for command in whole.get_subcommands() {
+        let name = format!("saslauthd-{}", command.get_name());
+        let sections = COMMANDS.iter().find(|(page, _)| *page == name).ok_or("a command without sections")?.1;
+        let command = command.clone().name(&name).bin_name(name.replace('-', " ")).version(env!("CARGO_PKG_VERSION"));
+        write_page(&command, sections, Path::new(&directory))?;
     }
     Ok(())
 }

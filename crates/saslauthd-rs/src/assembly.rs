@@ -223,7 +223,7 @@ fn part(mechanism: &Mechanism, settings: &Settings, (log, errands): (&Rc<Log>, &
         Mechanism::Rimap(servers) => {
             Rimap::new(servers).map(Server::Rimap).map(remote).map_err(|error| broken("rimap", error))
         }
-        Mechanism::Ldap(file) => ldap(file, settings, (log, errands)).map(Box::new).map(Server::Ldap).map(remote),
+        Mechanism::Ldap(file) => ldap(file, Rc::new(helpers(Kind::Crypt, settings, errands)), (settings, log)),
         Mechanism::Httpform(file) => httpform(file, log).map(Server::Httpform).map(remote),
     };
     backend.map(Part::Whole)
@@ -253,16 +253,16 @@ fn httpform(file: &Path, log: &Rc<Log>) -> Result<Form, Failure> {
     Ok(form)
 }
 
-fn ldap(file: &Path, settings: &Settings, (log, errands): (&Rc<Log>, &Rc<Errands>)) -> Result<Ldap, Failure> {
-    let ldap = Conf::read(file).and_then(|conf| Ldap::new(&conf, crypt(settings, errands)));
+fn ldap(file: &Path, helpers: Rc<HelperPool>, (settings, log): (&Settings, &Log)) -> Result<Backend, Failure> {
+    let ldap = Conf::read(file).and_then(|conf| Ldap::new(&conf, crypt(Rc::clone(&helpers))));
     let ldap = ldap.map_err(|error| broken("ldap", error))?;
     ldap.warnings().iter().for_each(|warning| log.write(Level::Warning, warning));
-    Ok(ldap)
+    let server = Server::Ldap(Box::new(ldap));
+    Ok(Backend::Remote(Remote::new(server, settings.limits.remote_checks).with_helpers(helpers)))
 }
 
 /// Hashes of crypt(3) are for a process of their own.
-fn crypt(settings: &Settings, errands: &Rc<Errands>) -> Crypt {
-    let helpers = Rc::new(helpers(Kind::Crypt, settings, errands));
+fn crypt(helpers: Rc<HelperPool>) -> Crypt {
     Rc::new(move |password, hash| {
         let helpers = Rc::clone(&helpers);
         Box::pin(async move {

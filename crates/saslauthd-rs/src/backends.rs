@@ -4,7 +4,7 @@ pub mod host;
 pub mod remote;
 pub mod sasldb;
 
-use crate::{cache::Cache, peer::Client};
+use crate::{cache::Cache, metrics::Page, peer::Client};
 use host::Host;
 use remote::Remote;
 use sasl_remote::attempt::{Answer, Attempt};
@@ -56,6 +56,15 @@ impl Backend {
             Self::Sasldb(sasldb) => sasldb.check(attempt, client, cache).await,
             Self::Host(host) => host.check(attempt, client).await,
             Self::Remote(remote) => remote.check(attempt, client).await,
+        }
+    }
+
+    /// Puts on a page what it has to count.
+    pub fn measure(&self, page: &mut Page) {
+        match self {
+            Self::Sasldb(sasldb) => sasldb.measure(page),
+            Self::Host(host) => host.measure(page),
+            Self::Remote(remote) => remote.measure(page),
         }
     }
 

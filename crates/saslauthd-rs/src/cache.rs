@@ -108,6 +108,12 @@ impl Cache {
             .insert(mac.place(), Entry { proof: mac.proof(), stamp: stamp.map_or([0; 8], start), revision: None, end });
     }
 
+    /// How many passwords it has, also of those that are too old.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
     /// Looks at the clock, which is one that nobody can set. Call it once a second.
     pub fn tick(&mut self) {
         self.now = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
@@ -163,7 +169,7 @@ impl Hasher for AsItIs {
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Cache({} entries)", self.young.len() + self.old.len())
+        write!(f, "Cache({} entries)", self.entries())
     }
 }
 

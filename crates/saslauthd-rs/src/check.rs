@@ -4,15 +4,35 @@ use crate::{
     backends::{Backend, sasldb::Sasldb},
     cache::{Cache, Mac},
     helper::backend::Kind,
+    metrics::{Count, Family, Histogram, Page},
     outcome::Outcome,
     peer::{Client, host_of},
     throttle::Who,
 };
 use sasl_remote::attempt::{Answer, Attempt, Verdict};
 use sasl_wire::saslauthd::Request;
-use std::{borrow::Cow, cell::RefCell, rc::Rc};
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 const CACHED: &str = "password, cached";
+
+/// What a back end that was asked has said.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "made here, shown elsewhere")]
+pub struct Said<'a> {
+    /// Which one.
+    pub backend: &'static str,
+    /// The answer.
+    pub answer: &'a Answer,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether no other is asked.
+    pub decides: bool,
+}
 
 /// Whether a request's login is combined with its realm: `-r`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,13 +61,30 @@ pub struct Checker {
     cache: Option<RefCell<Cache>>,
     remember: Remember,
     combine: Combine,
+    /// How long each back end took, each time.
+    times: Vec<Histogram>,
+    hits: Count,
+    misses: Count,
 }
+
+const TIMES: Family = Family::histogram(
+    "saslauthd_check_duration_seconds",
+    "How long a back end took for a check, with the wait for its turn; what was remembered is not among it.",
+);
+const LOOKUPS: Family = Family::counter(
+    "saslauthd_cache_lookups_total",
+    "Whether a password was remembered: a hit, or a miss; none where nothing is remembered.",
+);
+const ENTRIES: Family =
+    Family::gauge("saslauthd_cache_entries", "Passwords that are remembered, some of them too long.");
 
 impl Checker {
     /// Asks `backends` in their order: the first that knows a user decides.
     #[must_use]
     pub fn new(backends: Vec<Backend>, cache: Option<Cache>, remember: Remember, combine: Combine) -> Self {
-        Self { backends, cache: cache.map(RefCell::new), remember, combine }
+        let times = backends.iter().map(|_| Histogram::default()).collect();
+        let (hits, misses) = Default::default();
+        Self { backends, cache: cache.map(RefCell::new), remember, combine, times, hits, misses }
     }
 
     /// The login that a request is about.
@@ -77,6 +114,17 @@ impl Checker {
 
     /// What is known of a request without more than a look: above all, that its password was right a moment ago.
     pub fn recall(&self, request: &Request<'_>) -> Option<Outcome> {
+        let outcome = self.look_up(request);
+        if outcome.is_some() {
+            self.hits.add()
+        } else {
+            self.misses.add()
+        }
+        outcome
+    }
+
+    /// The same, uncounted.
+    pub fn look_up(&self, request: &Request<'_>) -> Option<Outcome> {
         let mut cache = self.cache.as_ref()?.borrow_mut();
         if self.first().is_some_and(|sasldb| sasldb.recalls(&mut cache, request)) {
             return Some(Outcome::new("sasldb", Answer::accepted(CACHED)));
@@ -94,11 +142,20 @@ impl Checker {
 
     /// Asks one back end after the other, until one knows the user.
     pub async fn check(&self, attempt: &Attempt, client: &Client) -> Outcome {
+        self.check_and_tell(attempt, client, |_| ()).await
+    }
+
+    /// The same, and tells what each of them said.
+    pub async fn check_and_tell(&self, attempt: &Attempt, client: &Client, mut tell: impl FnMut(&Said<'_>)) -> Outcome {
         let mut outcome = Outcome::new("none", Answer::unknown("unknown user"));
-        for backend in &self.backends {
+        for (backend, times) in self.backends.iter().zip(&self.times) {
+            let begun = Instant::now();
             let cache = self.cache.as_ref().filter(|_| self.first().is_some());
             let answer = backend.check(attempt, client, cache).await;
+            let took = begun.elapsed();
+            times.add(took);
             let decides = answer.verdict != Verdict::Unknown;
+            tell(&Said { backend: backend.name(), answer: &answer, took, decides });
             outcome = Outcome::new(backend.name(), answer);
             if decides {
                 self.remember(backend, (attempt, client), &outcome);
@@ -114,6 +171,31 @@ impl Checker {
         if let Some(cache) = &self.cache {
             cache.borrow_mut().tick();
         }
+    }
+
+    /// Puts on a page what back ends and cache have to count.
+    pub fn measure(&self, page: &mut Page) {
+        for (backend, times) in self.backends.iter().zip(&self.times) {
+            page.add_histogram(&TIMES, &[("backend", backend.name())], times);
+            backend.measure(page);
+        }
+        if let Some(cache) = &self.cache {
+            page.add_count(&LOOKUPS, &[("result", "hit")], &self.hits);
+            page.add_count(&LOOKUPS, &[("result", "miss")], &self.misses);
+            page.add_number(&ENTRIES, &[], cache.borrow().entries());
+        }
+    }
+
+    /// Whether passwords are remembered at all.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.cache.is_some()
+    }
+
+    /// The back ends, by name, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.backends.iter().map(Backend::name).collect()
     }
 
     /// Sentences for the log on names of servers that cannot be found now. They may be later.
@@ -203,7 +285,7 @@ mod tests {
         record::Record,
         store::Change,
     };
-    use std::{os::unix::net::UnixStream, path::Path, sync::Arc, time::Duration};
+    use std::{os::unix::net::UnixStream, path::Path, sync::Arc};
 
     const REQUEST: Request<'_> =
         Request { login: b"tim", password: b"pencil", service: b"imap", realm: b"r", client: Some(b"192.0.2.1;25") };
@@ -223,7 +305,7 @@ mod tests {
         let crypt =
             Rc::new(|_, _| -> std::pin::Pin<Box<dyn Future<Output = Option<bool>>>> { Box::pin(async { None }) });
         let ldap = Ldap::new(&Conf::read(file.path()).unwrap(), crypt).unwrap();
-        Backend::Remote(Remote::new(Server::Ldap(Box::new(ldap))))
+        Backend::Remote(Remote::new(Server::Ldap(Box::new(ldap)), 1))
     }
 
     fn sasldb(path: &Path) -> Backend {

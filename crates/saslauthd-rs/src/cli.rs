@@ -9,12 +9,16 @@ pub fn command() -> Command {
     Command::new("saslauthd")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Checks passwords for the clients of Cyrus SASL")
-        .override_usage("saslauthd -a MECHANISM [options]")
+        .override_usage("saslauthd -a MECHANISM [options]\n       saslauthd status [-m DIRECTORY]\n       saslauthd check -u USER [-r REALM] [-s SERVICE] [-m DIRECTORY]")
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args(flags_of_the_original())
         .args(flags_of_ours())
         .arg(Arg::new("operands").num_args(..).hide(true).help("Ignored, as in the original"))
+        .subcommands([status(), check()])
+        // Behind a flag, such a word is an operand.
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
 }
 
 fn flags_of_the_original() -> [Arg; 14] {
@@ -35,8 +39,7 @@ fn flags_of_the_original() -> [Arg; 14] {
         switch("foreground", 'f', "Stay in the foreground"),
         switch("usage", 'h', "Show this on standard error"),
         switch("no-lock", 'l', "Accepted, and of no effect: there is no accept lock"),
-        value("directory", 'm', "DIRECTORY", "The run directory: socket mux and saslauthd.pid")
-            .default_value("/var/run/saslauthd"),
+        directory("The run directory: sockets mux and control, and saslauthd.pid"),
         value(
             "threads",
             'n',
@@ -62,7 +65,7 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 12] {
+fn flags_of_ours() -> [Arg; 13] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
         Arg::new("no-throttle")
@@ -85,9 +88,42 @@ fn flags_of_ours() -> [Arg; 12] {
             .long("no-sandbox")
             .action(ArgAction::SetTrue)
             .help("Serve without seccomp and landlock, for debuggers and profilers"),
+        Arg::new("metrics").long("metrics").value_name("ADDRESS").action(ArgAction::Append).help(
+            "Serve metrics for Prometheus at 127.0.0.1:PORT, [::1]:PORT or unix:/PATH too, and not on the control socket alone; \
+                may be given several times",
+        ),
         Arg::new("help").long("help").action(ArgAction::Help).help("Show this"),
         Arg::new("version-alone").long("version").action(ArgAction::Version).help("Show the version"),
     ]
+}
+
+fn status() -> Command {
+    Command::new("status")
+        .about("Shows what the daemon that runs has done so far; for root and the daemon's own user")
+        .arg(directory("The daemon's run directory"))
+        .arg(help())
+}
+
+fn check() -> Command {
+    let octets = |arg: Arg| arg.value_parser(clap::value_parser!(OsString));
+    Command::new("check")
+        .about(
+            "Reads a password, and shows how the daemon that runs decides a login; for root and the daemon's own user",
+        )
+        .arg(octets(word("user", 'u', "USER", "The user")).required(true))
+        .arg(octets(word("realm", 'r', "REALM", "The realm (default none)")).default_value("").hide_default_value(true))
+        .arg(octets(word("service", 's', "SERVICE", "The service")).default_value("imap"))
+        .arg(directory("The daemon's run directory"))
+        .arg(help())
+}
+
+/// Short too: there is no older meaning of it.
+fn help() -> Arg {
+    Arg::new("help").long("help").short('h').action(ArgAction::Help).help("Show this")
+}
+
+fn directory(help: &'static str) -> Arg {
+    value("directory", 'm', "DIRECTORY", help).default_value("/var/run/saslauthd")
 }
 
 /// Takes the word behind it whatever it looks like, as getopt does.
@@ -154,6 +190,20 @@ mod tests {
         for line in ["saslauthd -a sasldb", "saslauthd -a sasldb operand", "saslauthd -a sasldb -- operand"] {
             let words = detached(line.split(' ').map(OsString::from));
             assert!(parse(words).unwrap().get_flag("detached"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_word_in_front_is_a_command_and_elsewhere_an_operand() {
+        let status = typed("saslauthd status -m /x").unwrap();
+        let (name, flags) = status.subcommand().unwrap();
+        assert_eq!((name, flags.get_one::<String>("directory").unwrap().as_str()), ("status", "/x"));
+        for line in ["saslauthd -a sasldb status", "saslauthd -d -a sasldb -- status", "saslauthd operand status"] {
+            assert_eq!(typed(line).unwrap().subcommand_name(), None, "{line}");
+        }
+        assert!(typed("saslauthd status -a sasldb").is_err());
+        for line in ["saslauthd status --help", "saslauthd check -h"] {
+            assert_eq!(typed(line).unwrap_err().kind(), clap::error::ErrorKind::DisplayHelp, "{line}");
         }
     }
 

@@ -8,9 +8,11 @@ use crate::{
     helper,
     keeper::{Keeper, Signals, Words},
     log::{Destination, Level, Log},
+    login_check,
     run_directory::RunDirectory,
     serving,
     settings::{Place, Settings, Task, decide},
+    status,
     systemd::socket_handed_over,
 };
 use sasldb::private::keep_memory_private;
@@ -42,6 +44,8 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
     match decide(words.iter().cloned())? {
         Task::Say(text) => eprintln!("{text}"),
         Task::Print(text) => print(&text)?,
+        Task::Status(directory) => status::show(&directory)?,
+        Task::CheckLogin(question) => return login_check::check(&question),
         Task::CheckConfiguration(settings) => check_configuration(&settings)?,
         Task::Serve(settings) if settings.place == Place::Background => {
             return launch(detached(words.iter().cloned()).into_iter());

@@ -1,7 +1,10 @@
 //! The store that passwords are checked against, as a daemon holds it: opened when it is there, opened again when
 //! it was replaced, let go of when it fills memory.
 
-use crate::log::{Level, Log};
+use crate::{
+    log::{Level, Log},
+    metrics::{Count, Family, Page},
+};
 use sasldb::{
     error::{Error, Kind},
     location::{Access, Location},
@@ -41,8 +44,12 @@ pub struct Database {
     waiting: bool,
     /// What went wrong last: it is logged when it is new.
     trouble: String,
+    errors: Count,
     log: Rc<Log>,
 }
+
+const ERRORS: Family =
+    Family::counter("saslauthd_store_errors_total", "How often the store could not be opened or read.");
 
 /// For how many seconds a writer may be busy with one transaction.
 const LONGEST_BEHIND: u32 = 10;
@@ -91,6 +98,7 @@ impl Database {
             behind: 0,
             waiting: false,
             trouble: String::new(),
+            errors: Count::default(),
             log,
         };
         let opened = database.reopen();
@@ -198,6 +206,11 @@ impl Database {
         Err(Error::new(self.place.path(), Kind::Replaced))
     }
 
+    /// Puts on a page how often there was trouble.
+    pub fn measure(&self, page: &mut Page) {
+        page.add_count(&ERRORS, &[], &self.errors);
+    }
+
     fn introduce(&self) {
         self.log.write(Level::Info, format_args!("database is {}", self.place));
         for warning in self.open.iter().flat_map(|store| store.warnings()) {
@@ -217,6 +230,7 @@ impl Database {
             Ok(_) if self.trouble.is_empty() => {}
             Ok(_) => self.trouble.clear(),
             Err(error) => {
+                self.errors.add();
                 let text = error.to_string();
                 if text != self.trouble {
                     self.log.write(Level::Error, &text);

@@ -17,6 +17,8 @@ pub struct Failure {
 pub const FAILED: u8 = 1;
 /// As in the original: another instance runs.
 pub const RUNNING: u8 = 2;
+/// `saslauthd check` has no answer.
+pub const TROUBLE: u8 = 2;
 /// As in the original's `testsaslauthd`: the last try was refused or failed.
 pub const REFUSED: u8 = 255;
 

@@ -2,6 +2,7 @@
 //! crypt(3). There is a bounded number of them, and each has one request at a time. One that hangs, ends or answers nonsense
 //! costs that request alone, and another takes its place.
 
+mod counts;
 mod process;
 
 use crate::{
@@ -10,8 +11,10 @@ use crate::{
         answer::{Answer, NUMBER},
         backend::Kind,
     },
+    metrics::Page,
     turns::{Turn, Turns},
 };
+use counts::{Counts, End};
 pub use process::Trouble;
 use process::{Process, Stopped, patience};
 use sasl_core::random;
@@ -51,6 +54,7 @@ pub struct HelperPool {
     idle: RefCell<Vec<Process>>,
     /// The number of the next request.
     next: Cell<u32>,
+    counts: Counts,
 }
 
 impl HelperPool {
@@ -59,7 +63,8 @@ impl HelperPool {
     #[must_use]
     pub fn new(kind: Kind, most: usize, deadline: Duration, errands: Rc<Errands>) -> Self {
         let (working, waiting) = (Turns::new(most), Turns::new(most * WAITING_FOR_EACH));
-        Self { kind, most, errands, deadline, working, waiting, idle: RefCell::default(), next: first_number() }
+        let (idle, next, counts) = (RefCell::default(), first_number(), Counts::default());
+        Self { kind, most, errands, deadline, working, waiting, idle, next, counts }
     }
 
     /// What they check by.
@@ -83,7 +88,17 @@ impl HelperPool {
                 exchange.await
             }
         };
-        answer.unwrap_or(Err(Trouble::Late))
+        answer.unwrap_or(Err(Trouble::Late)).inspect_err(|trouble| self.count(*trouble))
+    }
+
+    fn count(&self, trouble: Trouble) {
+        match trouble {
+            Trouble::NoTurn(_) => {}
+            Trouble::NoHelper => self.counts.not_started(),
+            Trouble::Ended => self.counts.ended(End::Ended),
+            Trouble::Late => self.counts.ended(End::Late),
+            Trouble::Nonsense => self.counts.ended(End::Nonsense),
+        }
     }
 
     /// A helper that waits leaves its turn to another, unless too many wait.
@@ -98,7 +113,7 @@ impl HelperPool {
             let is_new = idle.is_none();
             let mut process = match idle {
                 Some(process) => process,
-                None => Process::start(self.kind, &self.errands).await?,
+                None => self.start().await?,
             };
             match process.exchange(request).await {
                 Ok(answer) => {
@@ -106,10 +121,23 @@ impl HelperPool {
                     return Ok(answer);
                 }
                 Err(Stopped::Retired) if is_new => return Err(Trouble::Ended),
-                Err(Stopped::Retired) => {}
+                Err(Stopped::Retired) => self.counts.ended(End::Retired),
                 Err(Stopped::Trouble(trouble)) => return Err(trouble),
             }
         }
+    }
+
+    async fn start(&self) -> Result<Process, Trouble> {
+        let process = Process::start(self.kind, &self.errands).await?;
+        self.counts.started();
+        Ok(process)
+    }
+
+    /// Puts on a page how many processes there are, and were; and who waits for one, under the name of a back end.
+    pub fn measure(&self, page: &mut Page, backend: &str) {
+        self.working.measure(page, backend);
+        let busy = self.working.taken() + self.waiting.taken();
+        self.counts.measure(page, self.kind, [self.idle.borrow().len(), busy]);
     }
 
     /// How many descriptors all of it takes: two for each process.
@@ -120,7 +148,13 @@ impl HelperPool {
 
     /// What is to be done once a second: those that have retired are waited for.
     pub fn tick(&self) {
-        self.idle.borrow_mut().retain_mut(|process| !process.has_ended());
+        self.idle.borrow_mut().retain_mut(|process| {
+            let ended = process.has_ended();
+            if ended {
+                self.counts.ended(End::Retired);
+            }
+            !ended
+        });
     }
 
     fn keep(&self, mut process: Process) {
@@ -128,6 +162,8 @@ impl HelperPool {
         if idle.len() < self.most {
             process.make_ready();
             idle.push(process);
+        } else {
+            self.counts.ended(End::LetGo);
         }
     }
 }

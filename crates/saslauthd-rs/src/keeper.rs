@@ -5,12 +5,13 @@ mod helper;
 
 use crate::{
     detach::report_ready,
+    endpoint::Endpoint,
     errands::{Ends, Errand, Favour, LENGTH},
     exit::{FAILED, Failure},
     helper::backend::Kind,
     helper_pool::most_processes,
     log::{Level, Log},
-    run_directory::RunDirectory,
+    run_directory::{CONTROL, MUX, RunDirectory},
     settings::{Place, Settings},
     systemd::{Manager, OURS, State},
 };
@@ -68,6 +69,8 @@ pub struct Keeper<'a> {
     manager: Manager,
     signals: Signals,
     socket: Socket,
+    /// The control socket, and those of scrapers: made with the first one.
+    doors: Vec<OwnedFd>,
     helpers: Rc<Cell<usize>>,
 }
 
@@ -135,7 +138,7 @@ impl<'a> Keeper<'a> {
     ) -> Self {
         let socket = socket.map_or(Socket::Wanted, Socket::Theirs);
         let (manager, helpers) = (Manager::from_environment(), Rc::default());
-        Self { settings, words, directory, log, manager, signals, socket, helpers }
+        Self { settings, words, directory, log, manager, signals, socket, doors: Vec::new(), helpers }
     }
 
     /// Has clients served until it is told to end.
@@ -191,9 +194,8 @@ impl<'a> Keeper<'a> {
     /// Ends the service: nobody new comes, and whoever has asked is answered.
     async fn end(&self, mut server: Server) -> Result<(), Failure> {
         self.manager.tell(State::Stopping);
-        if matches!(self.socket, Socket::Ours(_)) {
-            self.directory.remove_socket();
-        }
+        self.directory.remove_sockets();
+        self.settings.metrics.iter().for_each(Endpoint::remove);
         server.signal(Signal::SIGTERM);
         let late = sleep_until(Instant::now() + ENDING);
         tokio::pin!(late);
@@ -235,17 +237,31 @@ impl<'a> Keeper<'a> {
     }
 
     fn give_socket(&mut self, server: &Server) -> Result<(), Failure> {
+        if self.doors.is_empty() {
+            self.doors = self.open_doors()?;
+        }
         if matches!(self.socket, Socket::Wanted) {
-            let socket = self.directory.listen(self.settings.socket_mode, self.settings.socket_gid()?)?;
+            let socket = self.directory.listen(MUX, self.settings.socket_mode, self.settings.socket_gid()?)?;
             self.log.write(Level::Info, format_args!("listening on socket: {}/mux", self.settings.directory.display()));
             self.socket = Socket::Ours(socket);
         }
         match &self.socket {
             Socket::Wanted => {}
-            Socket::Ours(socket) => server.grant(Favour::Listen, &[socket.as_fd()]),
-            Socket::Theirs(socket) => server.grant(Favour::ListenForOthers, &[socket.as_fd()]),
+            Socket::Ours(socket) => self.grant(server, Favour::Listen, socket),
+            Socket::Theirs(socket) => self.grant(server, Favour::ListenForOthers, socket),
         }
         Ok(())
+    }
+
+    fn open_doors(&self) -> Result<Vec<OwnedFd>, Failure> {
+        let control = self.directory.listen(CONTROL, 0o600, None).map(OwnedFd::from);
+        [control].into_iter().chain(self.settings.metrics.iter().map(Endpoint::bind)).collect()
+    }
+
+    /// The socket of clients, and behind it the others.
+    fn grant(&self, server: &Server, favour: Favour, socket: &UnixListener) {
+        let all: Vec<_> = [socket.as_fd()].into_iter().chain(self.doors.iter().map(AsFd::as_fd)).collect();
+        server.grant(favour, &all);
     }
 
     fn report_ready(&self) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //! write beyond a rate is left out, and counted; refusals and successes have a rate each, so that neither hides the
 //! other.
 
+use crate::metrics::{Family, Page};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::stat::fstat,
@@ -81,11 +82,18 @@ struct Syslog {
     failed: Option<Instant>,
     /// Lines that were not taken, as far as nobody has been told.
     lost: u64,
+    lost_ever: u64,
 }
 
 /// So many lines at once, and so many a second after that.
 const BURST: u32 = 1000;
 const A_SECOND: u32 = 200;
+
+const SUPPRESSED: Family = Family::counter(
+    "saslauthd_log_suppressed_total",
+    "Lines of the log that were left out, since there were too many of their class.",
+);
+const LOST: Family = Family::counter("saslauthd_log_lost_total", "Lines of the log that syslog did not take.");
 
 /// LOG_AUTH.
 const FACILITY: u8 = 4;
@@ -177,6 +185,16 @@ impl Log {
         }
     }
 
+    /// Puts on a page how many lines were never written.
+    pub fn measure(&self, page: &mut Page) {
+        let state = self.state.borrow();
+        for (class, name) in [(Class::Success, "success"), (Class::Refusal, "refusal")] {
+            let Rate { left_out, left_out_ever, .. } = state.rates[class as usize];
+            page.add(&SUPPRESSED, &[("class", name)], left_out_ever + left_out);
+        }
+        page.add(&LOST, &[], state.syslog.as_ref().map_or(0, |syslog| syslog.lost_ever));
+    }
+
     /// Opens syslog anew, as after it was restarted.
     pub fn reopen(&self) {
         if let Some(syslog) = &mut self.state.borrow_mut().syslog {
@@ -199,14 +217,16 @@ impl Log {
 
 impl Syslog {
     fn new(path: &'static str) -> Self {
-        let mut syslog = Self { path: Path::new(path), socket: None, failed: None, lost: 0 };
+        let mut syslog = Self { path: Path::new(path), socket: None, failed: None, lost: 0, lost_ever: 0 };
         syslog.reopen();
         syslog
     }
 
     /// Sends a line, or counts it as lost.
     fn send(&mut self, level: Level, text: &dyn fmt::Display) {
-        self.lost += u64::from(!self.takes(level, text));
+        let lost = u64::from(!self.takes(level, text));
+        self.lost += lost;
+        self.lost_ever += lost;
     }
 
     fn takes(&mut self, level: Level, text: &dyn fmt::Display) -> bool {
@@ -256,11 +276,14 @@ fn connect(path: &Path) -> io::Result<UnixDatagram> {
 #[derive(Clone, Copy)]
 struct Rate {
     left: u32,
+    /// In this second.
     left_out: u64,
+    /// In those before.
+    left_out_ever: u64,
 }
 
 impl Rate {
-    const FULL: Self = Self { left: BURST, left_out: 0 };
+    const FULL: Self = Self { left: BURST, left_out: 0, left_out_ever: 0 };
 
     fn takes(&mut self) -> bool {
         match self.left.checked_sub(1) {
@@ -273,6 +296,7 @@ impl Rate {
     /// A second is over. Gives how many lines were left out.
     fn refill(&mut self) -> u64 {
         self.left = self.left.saturating_add(A_SECOND).min(BURST);
+        self.left_out_ever += self.left_out;
         std::mem::take(&mut self.left_out)
     }
 }

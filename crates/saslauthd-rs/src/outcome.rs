@@ -122,7 +122,9 @@ fn millis(time: Duration) -> u64 {
 
 /// A field as it is shown: escaped, and where that is longer than so many bytes cut, which is shown too. All fields of
 /// a line together leave it shorter than the 1,024 bytes that every syslog takes.
-struct Shown<'a>(&'a [u8], usize);
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a way to show bytes")]
+pub struct Shown<'a>(pub &'a [u8], pub usize);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! The threads that hash passwords: a fixed number. A client that has gone is passed over.
 
 use crate::{
+    metrics::Page,
     peer,
     queue::{Busy, Queue},
 };
@@ -67,6 +68,11 @@ impl Pool {
         self.shared.lock().push(uid, Job { verifiers, password, client, answer })?;
         self.shared.more.notify_one();
         Ok(receiver)
+    }
+
+    /// Puts on a page who waits.
+    pub fn measure(&self, page: &mut Page, backend: &str) {
+        self.shared.lock().measure(page, backend);
     }
 }
 

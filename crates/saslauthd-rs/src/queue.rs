@@ -3,6 +3,7 @@
 //! Each user of this host who asks has a line of their own, and the lines take turns: whoever floods us waits behind
 //! themself.
 
+use crate::metrics::{Family, Page};
 use std::collections::VecDeque;
 
 /// So many checks may wait. More would wait longer than any client does.
@@ -13,12 +14,16 @@ const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
 
 /// Why those are answered for whom there is no room, as a log has it.
 pub const TOO_MANY: &str = "too many checks";
+const WAITING: Family = Family::gauge("saslauthd_queue_waiting", "Checks that wait for their turn, by back end.");
+const REFUSED: Family =
+    Family::counter("saslauthd_queue_refused_total", "Checks that found the queue full, by back end.");
 
 /// The lines that are not empty, in the order of their turns.
 #[derive(Debug)]
 pub struct Queue<J> {
     lines: VecDeque<(u32, VecDeque<J>)>,
     waiting: usize,
+    refused: u64,
 }
 
 /// The queue is at its end: answer the client at once.
@@ -33,11 +38,16 @@ impl<J> Queue<J> {
     /// # Errors
     /// [`Busy`].
     pub fn push(&mut self, uid: u32, job: J) -> Result<(), Busy> {
+        let line = self.lines.iter().find(|(owner, _)| *owner == uid).map_or(0, |(_, line)| line.len());
+        if line >= LONGEST_LINE {
+            self.refused += 1;
+            return Err(Busy);
+        }
         if self.waiting >= LONGEST_QUEUE {
-            self.make_room(uid)?;
+            self.refused += 1;
+            self.make_room(line)?;
         }
         match self.lines.iter_mut().find(|(owner, _)| *owner == uid) {
-            Some((_, line)) if line.len() >= LONGEST_LINE => return Err(Busy),
             Some((_, line)) => line.push_back(job),
             None => self.lines.push_back((uid, VecDeque::from([job]))),
         }
@@ -56,8 +66,7 @@ impl<J> Queue<J> {
         job
     }
 
-    fn make_room(&mut self, uid: u32) -> Result<(), Busy> {
-        let own = self.lines.iter().find(|(owner, _)| *owner == uid).map_or(0, |(_, line)| line.len());
+    fn make_room(&mut self, own: usize) -> Result<(), Busy> {
         let longest = self.lines.iter_mut().map(|(_, line)| line).max_by_key(|line| line.len());
         longest.filter(|line| line.len() > own + 1).and_then(VecDeque::pop_back).ok_or(Busy)?;
         self.waiting -= 1;
@@ -69,11 +78,17 @@ impl<J> Queue<J> {
     pub fn waiting(&self) -> usize {
         self.waiting
     }
+
+    /// Puts on a page how many wait, and how many found no room.
+    pub fn measure(&self, page: &mut Page, backend: &str) {
+        page.add_number(&WAITING, &[("backend", backend)], self.waiting);
+        page.add(&REFUSED, &[("backend", backend)], self.refused);
+    }
 }
 
 impl<J> Default for Queue<J> {
     fn default() -> Self {
-        Self { lines: VecDeque::new(), waiting: 0 }
+        Self { lines: VecDeque::new(), waiting: 0, refused: 0 }
     }
 }
 
@@ -88,7 +103,7 @@ mod tests {
         assert!(queue.push(1, "flood").is_err());
         queue.push(2, "victim").unwrap();
         assert_eq!([(); 3].map(|()| queue.pop().unwrap()), ["flood", "victim", "flood"]);
-        assert_eq!(queue.waiting(), LONGEST_LINE - 2);
+        assert_eq!((queue.waiting(), queue.refused), (LONGEST_LINE - 2, 1));
     }
 
     #[test]

@@ -66,6 +66,12 @@ impl<H> Room<H> {
         self.open
     }
 
+    /// How many of them are silent.
+    #[must_use]
+    pub fn silent(&self) -> usize {
+        self.silent.values().map(BTreeMap::len).sum()
+    }
+
     /// Takes a place for the user `uid`. Where somebody has to give theirs up for it, that one is to be closed.
     ///
     /// # Errors

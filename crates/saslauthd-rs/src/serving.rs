@@ -3,6 +3,7 @@
 
 use crate::{
     assembly::{Assembly, prepare},
+    control::Door,
     detach::let_go,
     errands::{Errand, Errands, Favour},
     exit::Failure,
@@ -57,7 +58,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         end_with_parent(parent)?;
         errands.say(Errand::Configured);
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
-        let listener = listener(sockets).map_err(failed)?;
+        let listener = listen(sockets, settings, &assembly.service()).map_err(failed)?;
         log.started();
         gaps.iter().for_each(|gap| log.write(Level::Warning, gap));
         errands.say(Errand::Serving);
@@ -137,9 +138,16 @@ fn leave_word(log: &Log, failure: &Failure) {
     }
 }
 
-fn listener(sockets: Vec<OwnedFd>) -> io::Result<Listener> {
-    let socket = sockets.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
-    Listener::new(UnixListener::from(socket))
+/// The first is that of clients, the second the control socket; those of scrapers are behind them.
+fn listen(sockets: Vec<OwnedFd>, settings: &Settings, service: &Rc<Service>) -> io::Result<Listener> {
+    let mut sockets = sockets.into_iter();
+    let mut next = || sockets.next().ok_or(io::ErrorKind::InvalidData);
+    let listener = Listener::new(UnixListener::from(next()?))?;
+    spawn_local(Door::control(next()?.into())?.serve(Rc::clone(service)));
+    for endpoint in &settings.metrics {
+        spawn_local(Door::metrics(endpoint.bound(next()?))?.serve(Rc::clone(service)));
+    }
+    Ok(listener)
 }
 
 /// Raises the number of files that may be open to what is allowed, and gives it.

@@ -6,12 +6,14 @@
 
 use crate::{
     check::Checker,
-    counters::Counters,
     gate::{Gate, Pass},
+    inquiry::{Findings, inquire},
     log::{Class, Level, Log},
-    outcome::{Decision, Ending, Outcome},
+    metrics::{Family, Page},
+    outcome::{Decision, Ending, Outcome, Shown},
     peer::{self, Client, Peer},
     room::{self, Awaited, Full, Room},
+    tally::{Tally, TurnedAway},
     throttle::{Answer, Keys, Rules},
 };
 use nix::sys::socket::{MsgFlags, recv, send};
@@ -22,6 +24,7 @@ use sasl_wire::{
     saslauthd::{Field, Malformed, Reply, Request, decode_request, encode_reply},
 };
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     fmt, io,
     os::{fd::AsRawFd, unix::net::UnixStream},
@@ -50,8 +53,12 @@ pub struct Service {
     gate: Rc<Gate>,
     room: RefCell<Room<AbortHandle>>,
     done: Notify,
-    counters: Counters,
+    tally: Tally,
 }
+
+const OPEN: Family = Family::gauge("saslauthd_connections_open", "Connections that wait for something.");
+const INCOMPLETE: Family =
+    Family::gauge("saslauthd_connections_incomplete", "Connections whose request has not come yet, among them.");
 
 /// What connections may do.
 #[derive(Clone, Copy, Debug)]
@@ -89,14 +96,8 @@ impl Service {
             gate: Gate::new(limits.throttle),
             room: RefCell::new(Room::new(limits.most_open, limits.most_of_one_user)),
             done: Notify::new(),
-            counters: Counters::default(),
+            tally: Tally::new(),
         })
-    }
-
-    /// What has happened.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
     }
 
     /// How many connections are held.
@@ -166,6 +167,40 @@ impl Service {
         self.log.tick();
     }
 
+    /// All that there is to count and to measure.
+    pub fn measure(&self) -> Page {
+        let (mut page, checker) = (Page::default(), self.checker());
+        let room = self.room.borrow();
+        page.add_number(&OPEN, &[], room.open());
+        page.add_number(&INCOMPLETE, &[], room.silent());
+        self.tally.measure(&mut page, &checker.names());
+        checker.measure(&mut page);
+        self.log.measure(&mut page);
+        page
+    }
+
+    /// Checks a request for whoever runs the daemon, and says how it is decided. It is no login, is not held up, and is
+    /// not counted as one.
+    ///
+    /// # Errors
+    /// Why it is no request.
+    pub async fn inquire(&self, request: &[u8], client: &Client) -> Result<String, String> {
+        let malformed = |malformed: Malformed| malformed.to_string();
+        let (checker, longest) = (self.checker(), self.limits.get().longest_field);
+        let Decoded::Complete(request) = decode_request(request, longest).map_err(malformed)? else {
+            return Err("no whole request".into());
+        };
+        let login = login(&checker, &request).map_err(malformed)?;
+        let Findings { text, accepted } = inquire(&checker, &request, &login, client).await;
+        let (user, service, realm) = (Shown(&login, 256), Shown(request.service, 64), Shown(request.realm, 256));
+        let (answer, peer) = (if accepted { "OK" } else { "NO" }, Peer(&client.stream));
+        self.log.write(
+            Level::Info,
+            format_args!("check: [user={user}] [service={service}] [realm={realm}] [answer={answer}] {peer}"),
+        );
+        Ok(text)
+    }
+
     /// Closes all connections whose request has not come.
     pub fn shed_all(&self) {
         while self.shed() {}
@@ -178,7 +213,7 @@ impl Service {
     }
 
     fn close(&self, silent: &AbortHandle) {
-        self.counters.shed.add();
+        self.tally.turn_away(TurnedAway::Shed);
         silent.abort();
     }
 
@@ -196,10 +231,10 @@ impl Service {
 
     fn decide(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
         let checker = self.checker.borrow();
-        let login = checker.login(request);
-        if login.len() > LONGEST_LOGIN {
-            return self.refuse(&stream, Malformed::TooLong(Field::Login));
-        }
+        let login = match login(&checker, request) {
+            Ok(login) => login,
+            Err(malformed) => return self.refuse(&stream, malformed),
+        };
         let request = &Request { login: &login, ..*request };
         if self.gate.is_busy() {
             return self.decide_at_the_gate(stream, request);
@@ -250,7 +285,7 @@ impl Service {
     fn wait_for_request(self: &Rc<Self>, stream: UnixStream, buffer: Zeroizing<Vec<u8>>) {
         let Ok(place) = self.enter(&stream, Awaited::Request) else {
             reply(&stream, Reply::No(None));
-            self.counters.overloaded.add();
+            self.tally.turn_away(TurnedAway::NoRoom);
             return self.log.decision(Class::Refusal, Level::Error, || "no room for another connection");
         };
         let (taken, limits) = (place.taken, self.limits.get());
@@ -262,36 +297,33 @@ impl Service {
                     service.arrived(stream, &buffer);
                 }
                 Ok(Ok(None) | Err(_)) => {}
-                Err(_) => service.close_late(),
+                Err(_) => service.gave_up(),
             }
         });
         self.room.borrow_mut().keep(taken, task.abort_handle());
     }
 
-    fn close_late(&self) {
-        self.counters.late.add();
+    /// A client has not sent its request.
+    fn gave_up(&self) {
+        self.tally.turn_away(TurnedAway::Late);
         self.log.decision(Class::Refusal, Level::Info, || "client closed: no request within the deadline");
     }
 
     fn refuse(&self, stream: &UnixStream, malformed: Malformed) {
-        self.counters.malformed.add();
         reply(stream, malformed.reply());
+        self.tally.turn_away(TurnedAway::Malformed);
         let peer = Peer(stream);
         self.log.decision(Class::Refusal, Level::Error, || format!("malformed request: {malformed} {peer}"));
     }
 
     fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: &Outcome) {
         reply(stream, if outcome.accepted { Reply::Ok } else { Reply::No(None) });
+        self.tally.answered(outcome);
         let class = match outcome.ending {
             Ending::Accepted => Class::Success,
             Ending::Throttled => Class::Throttled,
             Ending::Refused | Ending::Unknown | Ending::Unavailable | Ending::Overloaded => Class::Refusal,
         };
-        match outcome.ending {
-            Ending::Overloaded => self.counters.overloaded.add(),
-            Ending::Throttled => self.counters.throttled.add(),
-            _ => {}
-        }
         self.log.decision(class, outcome.level, || Decision { request, outcome, peer: Peer(stream) });
     }
 
@@ -316,7 +348,7 @@ impl Service {
             Ending::Unavailable | Ending::Overloaded | Ending::Throttled => drop(pass),
         }
         if !throttled.is_zero() {
-            self.counters.held_back.add();
+            self.tally.held_back();
         }
         Outcome { throttled, ..outcome }
     }
@@ -384,6 +416,12 @@ async fn read_request(
         }
     }
     Ok(Some((stream.into_std()?, buffer)))
+}
+
+/// What is looked up, with its realm where `-r` says so.
+fn login<'a>(checker: &Checker, request: &Request<'a>) -> Result<Cow<'a, [u8]>, Malformed> {
+    let login = checker.login(request);
+    if login.len() > LONGEST_LOGIN { Err(Malformed::TooLong(Field::Login)) } else { Ok(login) }
 }
 
 /// Reads once. The buffer has its final capacity from the first octet on, so that no copy of a password stays behind; and

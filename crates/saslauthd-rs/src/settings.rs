@@ -3,9 +3,11 @@
 use crate::{
     check::{Combine, Remember},
     cli,
-    configuration::{Address, Configuration, KEYS, Limits},
-    exit::Failure,
+    configuration::{Configuration, KEYS, Limits},
+    endpoint::Endpoint,
+    exit::{Failure, TROUBLE},
     log::Destination,
+    login_check::Question,
     mechanisms::{self, MISSING, Mechanism, NAMES},
     throttle,
 };
@@ -28,6 +30,10 @@ pub enum Task {
     Print(String),
     /// Say whether the configuration is good, and what it comes to.
     CheckConfiguration(Box<Settings>),
+    /// Show what the daemon in that run directory has done.
+    Status(PathBuf),
+    /// Show how it decides a login.
+    CheckLogin(Question),
     /// Serve.
     Serve(Box<Settings>),
 }
@@ -67,8 +73,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What whoever guesses has to wait.
     pub throttle: Option<throttle::Rules>,
-    /// Where metrics can be read.
-    pub metrics: Vec<Address>,
+    /// Where scrapers find the metrics, besides the control socket.
+    pub metrics: Vec<Endpoint>,
     typed: Typed,
 }
 
@@ -99,13 +105,21 @@ const PAM_HELPERS: usize = 5;
 /// # Errors
 /// A [`Failure`] that names the flag.
 pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure> {
+    let words: Vec<_> = words.into_iter().collect();
+    let is_check = words.get(1).is_some_and(|word| word == "check");
     let typed = match cli::parse(words) {
         Ok(typed) => typed,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Task::Print(error.to_string()));
         }
-        Err(error) => return Err(Failure::new(complaint(&error.to_string()))),
+        Err(error) => {
+            let failure = Failure::new(complaint(&error.to_string()));
+            return Err(if is_check { failure.with_status(TROUBLE) } else { failure });
+        }
     };
+    if let Some((name, typed)) = typed.subcommand() {
+        return Ok(command(name, typed));
+    }
     if typed.get_flag("usage") {
         return Ok(Task::Say(format!("{}\n{}", cli::command().render_help(), version())));
     }
@@ -118,6 +132,16 @@ pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure
     let file = file.map_err(|error| Failure::new(format!("--config: {error}")))?;
     let settings = Box::new(Settings::read(Typed { flags: typed, file }, mechanisms)?);
     Ok(if is_checked { Task::CheckConfiguration(settings) } else { Task::Serve(settings) })
+}
+
+/// What another than the daemon is to do.
+fn command(name: &str, typed: &ArgMatches) -> Task {
+    let directory = typed.get_one::<String>("directory").map(PathBuf::from).unwrap_or_default();
+    if name == "status" {
+        return Task::Status(directory);
+    }
+    let word = |name| typed.get_one::<OsString>(name).cloned().unwrap_or_default();
+    Task::CheckLogin(Question { directory, user: word("user"), realm: word("realm"), service: word("service") })
 }
 
 /// What clap says first, without its own first word.
@@ -204,6 +228,9 @@ fn configuration(typed: &Typed) -> Result<Configuration, Failure> {
             configuration.take_flag(key, text(&typed.flags, flag).unwrap_or_default())?;
         }
     }
+    if let Some(endpoints) = endpoints(&typed.flags)? {
+        configuration.metrics = endpoints;
+    }
     if typed.flags.get_flag("no-throttle") {
         configuration.throttle.enabled = false;
     }
@@ -246,6 +273,13 @@ fn positive(number: Option<&str>, complaint: &str) -> Result<u64, Failure> {
     number.ok_or_else(|| Failure::new(complaint))
 }
 
+/// Those that were typed, in the place of the file's.
+fn endpoints(typed: &ArgMatches) -> Result<Option<Vec<Endpoint>>, Failure> {
+    let Some(words) = typed.get_many::<String>("metrics") else { return Ok(None) };
+    let endpoints = Endpoint::parse_all(words.map(String::as_str));
+    endpoints.map(Some).map_err(|error| Failure::new(format!("--metrics: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +320,7 @@ mod tests {
         assert_eq!(served("saslauthd -a sasldb --no-throttle").throttle, None);
         assert_eq!(served("saslauthd -a sasldb -c").remember, Remember::All);
         assert_eq!(served("saslauthd -a sasldb --max-field 8192").limits.longest_field, 8192);
+        assert_eq!(served("saslauthd -a sasldb --metrics 127.0.0.1:1 --metrics unix:/x").metrics.len(), 2);
         assert!(matches!(asked("saslauthd -a ldap --check-config"), Ok(Task::CheckConfiguration(_))));
     }
 
@@ -354,6 +389,7 @@ mod tests {
             ("saslauthd -a sasldb --socket-mode 999", "--socket-mode:"),
             ("saslauthd -a sasldb --socket-group=", "--socket-group: must not be empty"),
             ("saslauthd -a sasldb --user=", "--user: must not be empty"),
+            ("saslauthd -a sasldb --metrics 0.0.0.0:9464", "--metrics: 0.0.0.0:9464: other hosts"),
             ("saslauthd -H", "-H"),
             ("saslauthd -a sasldb -a sasldb", "-a"),
         ];

@@ -1,6 +1,7 @@
 //! A bounded number of checks at once, for those that are awaited.
 
 use crate::{
+    metrics::Page,
     peer,
     queue::{Busy, Queue, TOO_MANY},
 };
@@ -81,6 +82,17 @@ impl Turns {
             state.taken += 1;
             Turn(Rc::clone(self))
         })
+    }
+
+    /// How many are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.state.borrow().taken
+    }
+
+    /// Puts on a page who waits.
+    pub fn measure(&self, page: &mut Page, backend: &str) {
+        self.state.borrow().queue.measure(page, backend);
     }
 
     /// Gives turns to those who wait, as long as there are any. Who has gone is passed over.

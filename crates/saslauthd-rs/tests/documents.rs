@@ -32,14 +32,20 @@ fn words(command: &str) -> Vec<OsString> {
 fn every_page_of_a_back_end_has_a_command_that_is_taken() {
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/backends");
     let mut pages: Vec<_> = fs::read_dir(documents).unwrap().map(|entry| entry.unwrap().path()).collect();
-    pages.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md"));
+    pages.extend(
+        ["README.md", "docs/observability.md"]
+            .map(|page| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page)),
+    );
     assert!(pages.len() > 6);
     for page in pages {
         let commands = commands(&fs::read_to_string(&page).unwrap());
         assert!(!commands.is_empty(), "{}", page.display());
         for command in commands {
             let task = decide(words(&command));
-            let taken = matches!(task, Ok(Task::Serve(_) | Task::CheckConfiguration(_)));
+            let taken = matches!(
+                task,
+                Ok(Task::Serve(_) | Task::CheckConfiguration(_) | Task::Status(_) | Task::CheckLogin(_))
+            );
             assert!(taken, "{}: {command}: {task:?}", page.display());
         }
     }

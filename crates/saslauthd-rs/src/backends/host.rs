@@ -3,6 +3,7 @@
 use crate::{
     helper::{answer::Answer as Found, backend::Kind},
     helper_pool::HelperPool,
+    metrics::Page,
     peer::Client,
 };
 use sasl_remote::attempt::{Answer, Attempt};
@@ -43,6 +44,11 @@ impl Host {
     #[must_use]
     pub fn descriptors(&self) -> usize {
         self.helpers.descriptors()
+    }
+
+    /// Puts on a page what its helpers do.
+    pub fn measure(&self, page: &mut Page) {
+        self.helpers.measure(page, self.name());
     }
 
     /// Checks a password. Where PAM wants a failure to take its time, that is taken here, and no helper waits.

@@ -1,6 +1,6 @@
 //! Passwords that another server checks.
 
-use crate::{peer::Client, turns::Turns};
+use crate::{helper_pool::HelperPool, metrics::Page, peer::Client, turns::Turns};
 use sasl_remote::{
     attempt::{Answer, Attempt},
     form::Form,
@@ -18,6 +18,8 @@ pub struct Remote {
     server: Server,
     most: usize,
     turns: Rc<Turns>,
+    /// Those that compute for it what is not for this process.
+    helpers: Option<Rc<HelperPool>>,
 }
 
 /// What kind of server.
@@ -36,7 +38,13 @@ impl Remote {
     /// Asks that server, `most` times at once. Each has a connection.
     #[must_use]
     pub fn new(server: Server, most: usize) -> Self {
-        Self { server, most, turns: Turns::new(most) }
+        Self { server, most, turns: Turns::new(most), helpers: None }
+    }
+
+    /// The same, with the helpers that were given to the server.
+    #[must_use]
+    pub fn with_helpers(self, helpers: Rc<HelperPool>) -> Self {
+        Self { helpers: Some(helpers), ..self }
     }
 
     /// As a command line has it.
@@ -68,6 +76,14 @@ impl Remote {
     #[must_use]
     pub fn descriptors(&self) -> usize {
         DESCRIPTORS * self.most
+    }
+
+    /// Puts on a page who waits, and what its helpers do.
+    pub fn measure(&self, page: &mut Page) {
+        self.turns.measure(page, self.name());
+        if let Some(helpers) = &self.helpers {
+            helpers.measure(page, "crypt");
+        }
     }
 
     /// Checks a password.

@@ -3,6 +3,7 @@
 use crate::{
     cache::Cache,
     database::Database,
+    metrics::Page,
     peer::{Client, has_gone},
     pool::Pool,
     queue::TOO_MANY,
@@ -106,6 +107,12 @@ impl Sasldb {
             (Ok(false), Ok(_)) => Err(Answer::refused("wrong password")),
             (Ok(_), known) => known,
         }
+    }
+
+    /// Puts on a page who waits, and how often there was trouble.
+    pub fn measure(&self, page: &mut Page) {
+        self.pool.measure(page, "sasldb");
+        self.database.borrow().measure(page);
     }
 
     /// What is to be done once a second.

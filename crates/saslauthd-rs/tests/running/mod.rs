@@ -79,8 +79,9 @@ impl Daemon {
     pub(crate) fn another(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthd"));
         if !flags.contains(&"-a") {
-            command.args(["-a", "sasldb", "-O"]).arg(self.database());
+            command.args(["-a", "sasldb"]);
         }
+        command.arg("-O").arg(format!("sasldb={}", self.database().display()));
         command.arg("-m").arg(self.directory()).args(flags);
         command
     }

@@ -1,0 +1,90 @@
+//! A socket that has its mode and its group before anybody can find it.
+
+use crate::exit::Failure;
+use nix::{
+    errno::Errno,
+    fcntl::{AT_FDCWD, AtFlags},
+    sys::{
+        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, connect, listen, socket},
+        stat::{Mode, umask},
+    },
+    unistd::{Gid, fchownat},
+};
+use std::{
+    fs, io,
+    os::{
+        fd::AsRawFd,
+        unix::{fs::FileTypeExt, net::UnixListener},
+    },
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+/// How often to look whether somebody still listens, ten milliseconds apart.
+const PATIENCE: u32 = 100;
+
+/// Connections that may wait to be accepted; the system may allow less.
+const BACKLOG: i32 = 4096;
+
+/// Listens at `path`, which errors call `shown`. The socket appears under its name only when it has its mode and its
+/// group.
+///
+/// # Errors
+/// Where something else has the name.
+pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Result<UnixListener, Failure> {
+    let failed = |what| move |error: io::Error| trouble(shown, what, &error);
+    remove_stale(path, shown)?;
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    // One that somebody who was killed left behind. Whoever has the name beside it has this one too.
+    let _ = fs::remove_file(&new);
+    let before = umask(Mode::from_bits_truncate(!mode & 0o777));
+    let bound = UnixListener::bind(&new);
+    umask(before);
+    let listener = bound.map_err(failed("could not bind"))?;
+    let named = || -> io::Result<()> {
+        fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        listen(&listener, Backlog::new(BACKLOG)?)?;
+        fs::rename(&new, path)
+    };
+    if let Err(error) = named() {
+        let _ = fs::remove_file(&new);
+        return Err(failed("could not set up socket")(error));
+    }
+    Ok(listener)
+}
+
+/// Removes a socket that nobody listens on. Anything else of that name is not ours to remove.
+fn remove_stale(path: &Path, shown: &Path) -> Result<(), Failure> {
+    let refuse = |what: &str| Err(Failure::new(format!("{}: {what}", shown.display())));
+    match fs::symlink_metadata(path) {
+        Err(_) => Ok(()),
+        Ok(metadata) if !metadata.file_type().is_socket() => refuse("is no socket, and in the way of one"),
+        Ok(_) if somebody_goes_on_listening(path) => refuse("somebody listens on it already"),
+        Ok(_) => fs::remove_file(path).map_err(|error| trouble(shown, "could not remove", &error)),
+    }
+}
+
+/// Whoever had the name before us may have been killed, and what they started is on its way out.
+fn somebody_goes_on_listening(path: &Path) -> bool {
+    (0..PATIENCE).all(|_| {
+        let listens = somebody_listens(path);
+        if listens {
+            thread::sleep(Duration::from_millis(10));
+        }
+        listens
+    })
+}
+
+/// Without waiting for somebody who takes nobody.
+fn somebody_listens(path: &Path) -> bool {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let connected = socket(AddressFamily::Unix, SockType::Stream, flags, None)
+        .and_then(|client| connect(client.as_raw_fd(), &UnixAddr::new(path)?));
+    !matches!(connected, Err(Errno::ECONNREFUSED | Errno::ENOENT))
+}
+
+fn trouble(path: &Path, what: &str, error: &io::Error) -> Failure {
+    Failure::new(format!("{what}: {}: {error}", path.display()))
+}
