@@ -1,6 +1,7 @@
 //! Processes that meet at one store: none loses what another wrote, none is harmed by what becomes of another.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a test")]
 
+use nix::unistd::Uid;
 use sasl_core::verifier::{Verifier, Verifiers};
 use sasldb::{
     error::{Error, Kind},
@@ -443,17 +444,51 @@ fn an_open_store_sees_what_another_process_writes() {
     assert!(store.is_current());
 }
 
+/// The words that begin a process with that umask, and where we are root with those groups alone on the host.
+fn on_a_host(place: &Place, groups: &str, umask: &str) -> String {
+    if !Uid::effective().is_root() {
+        return format!("umask {umask}");
+    }
+    let file = place.directory.path().join("group");
+    fs::write(&file, groups).unwrap();
+    let inside = format!("mount --bind {} /etc/group; umask {umask}; exec \"$0\" \"$@\"", file.display());
+    format!("exec unshare --mount sh -ec '{inside}' \"$0\" \"$@\"")
+}
+
 #[test]
 fn a_new_store_is_never_for_others() {
     for (umask, mode) in [("000", 0o640), ("022", 0o640), ("077", 0o600)] {
         let place = Place::new("");
-        assert_eq!(place.open_after(&format!("umask {umask}"), "create"), "0 users");
+        let host = on_a_host(&place, "root:x:0:\n", umask);
+        assert_eq!(place.open_after(&host, "create"), "0 users");
         assert_eq!(place.path().metadata().unwrap().mode() & 0o777, mode, "umask {umask}");
         let lock = if mode & 0o040 == 0 { 0o600 } else { 0o660 };
         assert_eq!(Path::new(&format!("{}-lock", place.location)).metadata().unwrap().mode() & 0o777, lock);
         let place = Place::new("sled:");
         assert_eq!(place.open_after(&format!("umask {umask}"), "create"), "0 users");
         assert_eq!(place.path().metadata().unwrap().mode() & 0o007, 0, "umask {umask}");
+    }
+}
+
+#[test]
+fn a_new_store_of_roots_is_for_the_daemons_group_and_an_old_one_stays_as_it_is() {
+    if !Uid::effective().is_root() {
+        return eprintln!("only root can try this: it takes a group of another number");
+    }
+    let of = |path: &Path| {
+        let metadata = path.metadata().unwrap();
+        (metadata.uid(), metadata.gid(), metadata.mode() & 0o777)
+    };
+    for umask in ["000", "022", "077"] {
+        let place = Place::new("");
+        let lock = PathBuf::from(format!("{}-lock", place.location));
+        let host = on_a_host(&place, "root:x:0:\nsaslauth:x:61234:\n", umask);
+        assert_eq!(place.open_after(&host, "create"), "0 users");
+        assert_eq!([of(&place.path()), of(&lock)], [(0, 61234, 0o640), (0, 61234, 0o660)], "umask {umask}");
+        chown(place.path(), None, Some(0)).unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(place.open_after(&host, "create"), "0 users");
+        assert_eq!([of(&place.path()), of(&lock)], [(0, 0, 0o600), (0, 0, 0o600)], "umask {umask}");
     }
 }
 

@@ -10,14 +10,17 @@ use crate::{
 use nix::{
     fcntl::{FallocateFlags, Flock, FlockArg, fallocate},
     libc,
-    unistd::Uid,
+    unistd::{Group, Uid},
 };
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::Path,
 };
+
+/// The group of the daemon that runs without privileges.
+const READERS: &str = "saslauth";
 
 /// A file that LMDB may be given.
 pub(super) struct Prepared {
@@ -82,9 +85,15 @@ fn make(path: &Path, file: &File) -> io::Result<Flock<File>> {
     Ok(making)
 }
 
-/// A new store is for its owner and group, whatever the umask was.
+/// A new store is for its owner and group, whatever the umask was. One of root's is for the daemon, too, where that has a
+/// group of its own.
 fn keep_from_others(file: &File) -> io::Result<()> {
-    let mode = file.metadata()?.mode() & 0o640;
+    let readers = Group::from_name(READERS).ok().flatten().filter(|_| Uid::effective().is_root());
+    // A group that the file cannot have, as in a container, is none.
+    let mode = match readers.map(|group| fchown(file, None, Some(group.gid.as_raw()))) {
+        Some(Ok(())) => 0o640,
+        _ => file.metadata()?.mode() & 0o640,
+    };
     file.set_permissions(Permissions::from_mode(mode))
 }
 
