@@ -13,13 +13,15 @@ CARGO_BUILD := cargo build --release --locked --workspace --bins --examples
 
 share := $(DESTDIR)$(PREFIX)/share
 sbin := $(DESTDIR)$(PREFIX)/sbin
+lib := $(DESTDIR)$(PREFIX)/lib
+doc := $(share)/doc/saslauthd-rs
 bash_completions := $(share)/bash-completion/completions
 zsh_completions := $(share)/zsh/site-functions
 fish_completions := $(share)/fish/vendor_completions.d
 
 export OURS_BIN := $(abspath $(TARGET)/release)
 
-.PHONY: help demo test check bench fuzz build install
+.PHONY: help demo test check bench fuzz build install deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' Makefile
@@ -63,7 +65,7 @@ build:  ## the programs, their manual pages and shell completions, in target/
 	$(TARGET)/release/examples/saslauthd_manual $(MANUAL)
 	$(TARGET)/release/examples/saslpasswd_manual $(MANUAL)
 
-install:  ## into DESTDIR= and PREFIX=/usr/local
+install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	test -d $(MANUAL) || $(MAKE) build
 	install -d $(sbin) $(share)/man/man8 $(share)/doc/saslauthd $(bash_completions) $(zsh_completions) $(fish_completions)
 	install -m 755 $(addprefix $(TARGET)/release/,$(PROGRAMS)) $(sbin)
@@ -74,3 +76,17 @@ install:  ## into DESTDIR= and PREFIX=/usr/local
 	    install -m 644 $(MANUAL)/completions/zsh/_$$name $(zsh_completions)/_$$name && \
 	    install -m 644 $(MANUAL)/completions/fish/$$name.fish $(fish_completions)/$$name.fish || exit 1; \
 	done
+	install -d $(lib)/systemd/system $(lib)/sysusers.d $(lib)/tmpfiles.d $(share)/saslauthd-rs $(doc)/backends
+	install -m 644 packaging/systemd/saslauthd.socket packaging/systemd/saslauthd.service $(lib)/systemd/system
+	sed -i 's:/usr/:$(PREFIX)/:' $(lib)/systemd/system/saslauthd.service
+	install -m 644 packaging/sysusers.d/saslauthd.conf $(lib)/sysusers.d
+	install -m 644 packaging/tmpfiles.d/saslauthd.conf $(lib)/tmpfiles.d
+	install -m 644 packaging/systemd/root.conf packaging/systemd/postfix-chroot.conf packaging/cyrus-users $(share)/saslauthd-rs
+	install -m 644 packaging/fail2ban/filter.d/saslauthd.conf $(share)/saslauthd-rs/fail2ban-filter.conf
+	install -m 644 README.md CHANGELOG.md docs/*.md $(wildcard crates/saslauthd-rs/*.example) $(doc)
+	install -m 644 docs/backends/*.md $(doc)/backends
+
+deb:  ## the Debian package saslauthd-rs, in target/debian
+	tests/setup deb
+	$(MAKE) build
+	packaging/debian/build
