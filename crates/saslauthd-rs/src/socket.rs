@@ -44,7 +44,10 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
     umask(before);
     let listener = bound.map_err(failed("could not bind"))?;
     let named = || -> io::Result<()> {
-        fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        // Not asked for, it is not tried: what keeps a service in may not allow the call.
+        if group.is_some() {
+            fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        }
         listen(&listener, Backlog::new(BACKLOG)?)?;
         fs::rename(&new, path)
     };
