@@ -21,7 +21,7 @@ fish_completions := $(share)/fish/vendor_completions.d
 
 export OURS_BIN := $(abspath $(TARGET)/release)
 
-.PHONY: help demo test check bench fuzz build install deb
+.PHONY: help demo test check bench fuzz torture build install deb
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' Makefile
@@ -58,6 +58,11 @@ bench:  ## side by side with the originals, as a table
 fuzz:  ## every parser and exchange for FUZZ_SECONDS=10 each, guided by coverage where there is a nightly toolchain
 	tests/setup build
 	fuzz/guided $(FUZZ_SECONDS)
+
+torture:  ## the daemon and the store torn at, with all the numbers that are promised; as root
+	tests/setup test
+	$(CARGO_BUILD)
+	tests/torture/check --long
 
 build:  ## the programs, their manual pages and shell completions, in target/
 	$(CARGO_BUILD)

@@ -16,13 +16,13 @@ OK, NO = "OK", "NO"
 
 
 class Daemon:
-    """A context. `name` is that of its run directory, and is there once."""
+    """A context. `name` is that of its run directory, and is there once. `under` is a command that runs it."""
 
-    def __init__(self, there, name, *arguments, program=None):
+    def __init__(self, there, name, *arguments, program=None, under=()):
         self.there, self.name = there, name
         self.run = there.folder(name)
         self.log_path = there.root / f"{name}.log"
-        self.command = [program or there.ours, *arguments, "-m", self.run, "-d"]
+        self.command = [*under, program or there.ours, *arguments, "-m", self.run, "-d"]
 
     def __enter__(self):
         with open(self.log_path, "wb") as log:
@@ -40,8 +40,11 @@ class Daemon:
         except subprocess.TimeoutExpired:
             # The original's processes sleep their delays out.
             tally.holds(f"{self.name}: it ends when told", self.name.startswith("original-"))
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
+        if self.name.startswith("original-"):
+            with contextlib.suppress(ProcessLookupError):  # its master is gone, and the others may not know
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def ask(self, login, password=world.PASSWORD, service="imap", realm="", client=None, patience=PATIENCE):
         """The answer, or how else it ended, and how long it took."""
@@ -74,7 +77,7 @@ class Daemon:
 
 
 def request(*fields):
-    return b"".join(len(field).to_bytes(2, "big") + field for field in (field.encode() for field in fields))
+    return b"".join(len(field).to_bytes(2, "big") + field for field in map(os.fsencode, fields))
 
 
 def state(pid):

@@ -104,6 +104,13 @@ static int delay(pam_handle_t *handle) {
     return PAM_AUTH_ERR;
 }
 
+/* No fault: a right login that takes its time. */
+static int slow(pam_handle_t *handle) {
+    (void)handle;
+    usleep(300000);
+    return PAM_SUCCESS;
+}
+
 static const struct {
     const char *login;
     int (*act)(pam_handle_t *handle);
@@ -122,6 +129,7 @@ static const struct {
     {"copy", leave_a_copy},
     {"copy-leak", leave_a_copy_and_leak},
     {"delay", delay},
+    {"slow", slow},
 };
 
 int pam_sm_authenticate(pam_handle_t *handle, int flags, int count, const char **arguments) {

@@ -1,10 +1,12 @@
 """What held and what did not. A figure that is only for the reader is told."""
+import pathlib
 import sys
 import threading
 import traceback
 
 _lock = threading.Lock()
 _count = {True: 0, False: 0}
+SUITE = pathlib.Path(sys.argv[0]).parent.name
 
 
 def holds(what, is_so, seen=None):
@@ -12,7 +14,14 @@ def holds(what, is_so, seen=None):
     with _lock:
         _count[bool(is_so)] += 1
         if not is_so:
-            print(f"backends: {what}" + ("" if seen is None else f": {seen}"), file=sys.stderr, flush=True)
+            print(f"{SUITE}: {what}" + ("" if seen is None else f": {seen}"), file=sys.stderr, flush=True)
+
+
+def judge(what, is_so, ours, theirs):
+    """Counts a check, and shows its figures: ours, which it judges, and the original's beside them."""
+    with _lock:
+        _count[bool(is_so)] += 1
+        print(f"{'PASS' if is_so else 'FAIL'}  {what}\n        ours: {ours}\n        the original: {theirs}", flush=True)
 
 
 def tell(text):

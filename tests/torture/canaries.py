@@ -1,0 +1,107 @@
+"""Passwords that nobody else has, looked for wherever they should not be: store, memory, core, log, arguments."""
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+
+import processes
+import tally
+import world
+from clients import REALM
+from daemon import OK, within
+from ground import BOTH, OURS, THEIRS
+
+COUNT = 10
+SETTLED = 1  # second after the last request
+RIGHT = [f"canary-{number}-right" for number in range(COUNT)]
+TRIED = [f"canary-{number}-tried" for number in range(COUNT)]
+PASSWORDS = RIGHT + TRIED
+PIECE, OVERLAP = 1 << 24, 64
+KINDS = ("store", "memory", "log", "arguments and environment", "core")
+
+
+def run(there):
+    found = {who: search(there, who) for who in BOTH}
+    for kind in KINDS:
+        ours, theirs = (found[who][kind] for who in BOTH)
+        tally.judge(f"passwords in {kind}", not ours, *(f"{len(some)} of {len(PASSWORDS)}" for some in (ours, theirs)))
+
+
+def search(there, who):
+    """Which of the passwords were found where."""
+    store = there.root / "canaries-store" if who == OURS else there.root / "etc/sasldb2"
+    for number, password in enumerate(RIGHT):
+        add(there, who, store, f"canary{number}", password)
+    options = ("-O", f"sasldb={store}") if who == OURS else ()
+    mechanisms = "sasldb,pam,shadow" if who == OURS else "sasldb"
+    with there.daemon(who, "canaries", "-a", mechanisms, *options, "-n", "5", "-c",
+                      under=("prlimit", "--core=unlimited:unlimited")) as daemon:
+        log_in(daemon, who)
+        time.sleep(SETTLED)
+        family = processes.family(daemon.process.pid)
+        mark = str(daemon.run)  # the argument of -m is there, which shows that the rest would be found
+        memory = {word for pid in family for word in in_memory(pid, [*PASSWORDS, mark])}
+        tally.holds(f"canaries: the memory of {who} is looked at", mark in memory)
+        shown = "".join(processes.read(pid, name) for pid in family for name in ("cmdline", "environ"))
+        core = in_cores(daemon, family)
+    return {"store": in_file(store), "memory": memory - {mark}, "log": in_text(daemon.log()),
+            "arguments and environment": in_text(shown), "core": core}
+
+
+def add(there, who, store, name, password):
+    if who == THEIRS:
+        return there.add_user_of_theirs(name, password)
+    subprocess.run([there.bin / "saslpasswd2", "-p", "-f", store, f"{name}@{REALM}"], input=password, text=True, check=True)
+
+
+def log_in(daemon, who):
+    for number, password in enumerate(RIGHT):
+        answer = daemon.verdict(f"canary{number}", password, realm=REALM)
+        tally.holds(f"canaries: {who} lets in who is right", answer == OK, daemon.log())
+        daemon.verdict(f"canary{number}", TRIED[number], realm=REALM)
+        daemon.verdict("sha512", TRIED[number], service="unix" if number == 0 else "other")
+
+
+def in_text(text, words=PASSWORDS):
+    return {word for word in words if word in text}
+
+
+def in_file(path):
+    return in_text(path.read_bytes().decode("latin1"))
+
+
+def in_memory(pid, words):
+    """Of all that it can read itself, but for files that it only reads."""
+    found = set()
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in processes.read(pid, "maps").splitlines():
+            begin, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
+            if rights.startswith("r") and rights != "r--s":
+                found |= in_part(memory, int(begin, 16), int(end, 16), words)
+    return found
+
+
+def in_part(memory, begin, end, words):
+    """Piece by piece; the ends overlap."""
+    found = set()
+    for at in range(begin, end, PIECE):
+        try:
+            memory.seek(at)
+            found |= in_text(memory.read(min(PIECE + OVERLAP, end - at)).decode("latin1"), words)
+        except (OSError, OverflowError):
+            break  # what only the kernel reads
+    return found
+
+
+def in_cores(daemon, family):
+    """Each process crashes. What the kernel writes, it writes where it was, unless the machine says elsewhere."""
+    before = set(daemon.run.iterdir())
+    for pid in reversed(family):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSEGV)
+    within(5, lambda: daemon.process.poll() is not None)
+    time.sleep(.2)
+    cores = set(daemon.run.iterdir()) - before
+    return {word for core in cores if core.is_file() for word in in_file(core)} | ({"a core"} if cores else set())

@@ -1,0 +1,72 @@
+"""One user's password guessed by another user of this host, as fast as it can, while its owner logs in."""
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import tally
+import world
+from clients import REALM, Apart, logins
+from ground import BOTH, OURS, THEIRS
+
+SECONDS, AT_ONCE = 10, 16
+MOST = 60          # guesses that are looked at
+SLOWEST = 1_500    # milliseconds for whoever is right
+GUESSER, OWNER = 2001, 2002
+# What counts is which guesses reach the back end, whatever the daemon answers and when.
+COUNTING = """\
+#!/bin/sh
+[ "$(tr -d '\\0')" = {password} ] || {{ echo >>{count}; false; }}
+"""
+
+
+def run(there):
+    count = there.write("guesses-seen", "")
+    there.write("exec", COUNTING.format(password=world.PASSWORD, count=count)).chmod(0o755)
+    with there.daemon(OURS, "guesses", "-a", "pam", "--no-cache", throttled=True) as daemon:
+        _, (good, of, slowest) = guessed(there, daemon, SECONDS, service="exec")
+    seen, rates = len(count.read_text()), {who: rate(there, who) for who in BOTH}
+    is_so = 0 < seen <= MOST and good == of and slowest <= SLOWEST
+    tally.judge(f"guesses by one user, {SECONDS} s: at most {MOST} are looked at, and whoever is right waits at most "
+                f"{SLOWEST / 1000} s", is_so, f"{seen} looked at; {good} of {of} right ones, {slowest:.0f} ms at most; "
+                f"{told(rates[OURS])} with --no-throttle", told(rates[THEIRS]))
+
+
+def told(rate):
+    guesses, (good, of, slowest) = rate
+    return f"{guesses:,.0f} a second; {good} of {of} right ones, {slowest:.0f} ms at most"
+
+
+def rate(there, who):
+    """Guesses that were answered a second where nothing holds them up."""
+    with there.sasldb(who, "guesses-calm") as daemon:
+        answered, right = guessed(there, daemon, there.plan.flooded, service="imap")
+        return answered / there.plan.flooded, right
+
+
+def guessed(there, daemon, seconds, service):
+    """How many guesses were answered, and what became of the owner, who logs in each second."""
+    def own():
+        seen = [logins(daemon, 1, login="tim", realm=REALM, service=service) for _ in paced(seconds)]
+        return sum(good for good, _ in seen), len(seen), max(took for _, took in seen)
+
+    with Apart(there, GUESSER, lambda: guess(daemon, seconds, service)) as guesser, Apart(there, OWNER, own) as owner:
+        right = owner.result()
+        return guesser.result(), right
+
+
+def paced(seconds):
+    for number in range(seconds):
+        time.sleep(1)
+        yield number
+
+
+def guess(daemon, seconds, service):
+    end = time.monotonic() + seconds
+
+    def go_on(_):
+        answered = 0
+        while (left := end - time.monotonic()) > 0:
+            answered += daemon.ask("tim", world.WRONG, service, REALM, patience=left)[0][:2] == "NO"
+        return answered
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return sum(pool.map(go_on, range(AT_ONCE)))
