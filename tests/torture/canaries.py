@@ -3,15 +3,13 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 
 import processes
 import tally
-import world
 from clients import REALM
 from daemon import OK, within
-from ground import BOTH, OURS, THEIRS
+from ground import BOTH, THEIRS
 
 COUNT = 10
 SETTLED = 1  # second after the last request
@@ -31,13 +29,10 @@ def run(there):
 
 def search(there, who):
     """Which of the passwords were found where."""
-    store = there.root / "canaries-store" if who == OURS else there.root / "etc/sasldb2"
+    store = there.root / f"canaries-{who}"
     for number, password in enumerate(RIGHT):
-        add(there, who, store, f"canary{number}", password)
-    options = ("-O", f"sasldb={store}") if who == OURS else ()
-    mechanisms = "sasldb,pam,shadow" if who == OURS else "sasldb"
-    with there.daemon(who, "canaries", "-a", mechanisms, *options, "-n", "5", "-c",
-                      under=("prlimit", "--core=unlimited:unlimited")) as daemon:
+        there.add_password(who, store, f"canary{number}", password)
+    with started(there, who, store) as daemon:
         log_in(daemon, who)
         time.sleep(SETTLED)
         family = processes.family(daemon.process.pid)
@@ -50,10 +45,13 @@ def search(there, who):
             "arguments and environment": in_text(shown), "core": core}
 
 
-def add(there, who, store, name, password):
+def started(there, who, store):
+    """Ours with helpers as well."""
+    under = ("prlimit", "--core=unlimited:unlimited")
     if who == THEIRS:
-        return there.add_user_of_theirs(name, password)
-    subprocess.run([there.bin / "saslpasswd2", "-p", "-f", store, f"{name}@{REALM}"], input=password, text=True, check=True)
+        return there.sasldb(who, "canaries", "-n", "5", "-c", database=store, under=under)
+    mechanisms = ("-a", "sasldb,pam,shadow", "-O", f"sasldb={store}")
+    return there.daemon(who, "canaries", *mechanisms, "-n", "5", "-c", under=under)
 
 
 def log_in(daemon, who):

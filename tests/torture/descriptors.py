@@ -5,7 +5,7 @@ import processes
 import tally
 from clients import TIM, Crowd, at_once
 from daemon import OK, within
-from ground import BOTH, OURS, THEIRS
+from ground import BOTH
 
 FILES, CROWD, LOGINS, PATIENCE = 40, 400, 6, 2
 HELD = 2     # seconds

@@ -24,7 +24,8 @@ def run(there):
 def ended(there, who, number):
     """How many of the requests were lost, each of which takes 0.3 s."""
     asked = request("slow", world.PASSWORD, "faults", "")
-    with there.daemon(who, f"ended-{number}", "-a", "pam", "-n", "5") as daemon, Crowd(daemon, IN_FLIGHT, asked) as crowd:
+    with (there.daemon(who, f"ended-{number}", "-a", "pam", "-n", "5") as daemon,
+          Crowd(daemon, IN_FLIGHT, asked) as crowd):
         time.sleep(.15)
         daemon.process.terminate()
         return IN_FLIGHT - sum((answer or b"")[2:] == OK.encode() for answer in crowd.answers())

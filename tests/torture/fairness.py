@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tally
 import world
-from clients import REALM, TIM, Apart, logins
+from clients import TIM, Apart, logins
 from ground import OURS, THEIRS
 
 FLOODER, OTHER = 2003, 2004
@@ -23,7 +23,8 @@ def run(there):
     tally.judge(f"another user floods with slow checks: logins by sasldb within {SLOWEST} ms",
                 good == LOGINS and slowest <= SLOWEST, told(good, LOGINS, slowest), theirs)
     tally.judge(f"the same: logins by pam within {SLOWEST_CHECKED} ms",
-                checked == CHECKED and slowest_checked <= SLOWEST_CHECKED, told(checked, CHECKED, slowest_checked), theirs)
+                checked == CHECKED and slowest_checked <= SLOWEST_CHECKED, told(checked, CHECKED, slowest_checked),
+                theirs)
     good, slowest, _, _ = ours(there, "wrong", WRONG)
     tally.judge(f"another user floods with wrong passwords: logins by sasldb within {SLOWEST} ms",
                 good == LOGINS and slowest <= SLOWEST, told(good, LOGINS, slowest), "as above")

@@ -1,4 +1,4 @@
-"""The world of the back ends' tests, and in it the original with a database of its own: /etc is private here."""
+"""The world of the back ends' tests, and in it the original with databases of its own."""
 import subprocess
 
 import world
@@ -7,6 +7,8 @@ from daemon import Daemon
 OURS, THEIRS = "ours", "original"
 BOTH = (OURS, THEIRS)
 REALM = "example.org"
+# The original opens /etc/sasldb2 and nothing else. In a mount namespace of its own, that is whichever it is to have.
+IN_ITS_OWN_PLACE = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/sasldb2 && exec "$@"')
 ORIGINALS = {name: f"/usr/sbin/{name}" for name in ("saslauthd", "saslpasswd2", "sasldblistusers2")}
 
 
@@ -14,14 +16,16 @@ class Ground(world.World):
     def __init__(self, root, plan):
         super().__init__(root)
         self.plan = plan
-        self.add_user_of_theirs("tim")
+        self.databases = {OURS: self.database, THEIRS: root / "original-sasldb"}
+        self.add_password(THEIRS, self.databases[THEIRS], "tim")
+        (root / "etc/sasldb2").touch()
         # Every client here is root, and most of them are wrong most of the time.
         self.calm = ("--no-throttle",) if self.has_flag("--no-throttle") else ()
         # No user is made for a test.
         self.as_user = ("--user", "nobody") if self.has_flag("--user") else ()
 
-    def add_user_of_theirs(self, name, password=world.PASSWORD, database="/etc/sasldb2"):
-        subprocess.run([ORIGINALS["saslpasswd2"], "-p", "-c", "-f", database, "-u", REALM, name],
+    def add_password(self, who, database, name, password=world.PASSWORD, options=()):
+        subprocess.run([self.tool(who, "saslpasswd2"), "-p", "-c", "-f", database, "-u", REALM, *options, name],
                        input=password, text=True, check=True)
 
     def has_flag(self, flag):
@@ -34,9 +38,12 @@ class Ground(world.World):
         return Daemon(self, name, *words, *self.as_user, *(() if throttled else self.calm), **more)
 
     def sasldb(self, who, name, *words, database=None, **more):
-        """One with tim in its database. The original has but one place for its own."""
-        option = () if who == THEIRS else ("-O", database or self.database)
-        return self.daemon(who, name, "-a", "sasldb", *option, *words, **more)
+        """One with a database, in which tim is unless there is another."""
+        database = database or self.databases[who]
+        if who == THEIRS:
+            under = *IN_ITS_OWN_PLACE, database, *more.pop("under", ())
+            return self.daemon(who, name, "-a", "sasldb", *words, under=under, **more)
+        return self.daemon(who, name, "-a", "sasldb", "-O", database, *words, **more)
 
     def tool(self, who, name):
         return ORIGINALS[name] if who == THEIRS else self.bin / name

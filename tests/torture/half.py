@@ -17,8 +17,8 @@ def run(there):
     seen = {who: among(there, who) for who in BOTH}
     good, refused, memory, back = seen[OURS]
     is_so = good >= .99 * LOGINS and memory <= MOST_MEMORY and back is not None and back <= BACK_WITHIN
-    tally.judge(f"{CROWD:,} half requests: 99 % of the others are served, in {MOST_MEMORY // 1024} MiB, and all is well "
-                f"within {BACK_WITHIN:.0f} s", is_so, told(good, LOGINS, refused, memory, back),
+    tally.judge(f"{CROWD:,} half requests: 99 % of the others are served, in {MOST_MEMORY // 1024} MiB, and all is "
+                f"well within {BACK_WITHIN:.0f} s", is_so, told(good, LOGINS, refused, memory, back),
                 told(seen[THEIRS][0], OF_THEIRS, *seen[THEIRS][1:]))
 
 
@@ -28,7 +28,8 @@ def told(good, of, refused, memory, back):
 
 
 def among(there, who):
-    with there.sasldb(who, "half", "-n", "5", "--deadline", "60") if who == OURS else there.sasldb(who, "half") as daemon:
+    patient = ("--deadline", "60") if who == OURS else ()
+    with there.sasldb(who, "half", "-n", "5", *patient) as daemon:
         with Crowd(daemon, CROWD, GOOD[:len(GOOD) // 2], patience=20 if who == OURS else PATIENCE) as crowd:
             if who == OURS:
                 good, _ = logins(daemon, LOGINS)

@@ -13,8 +13,9 @@ def run(there):
     seen = {who: among(there, who) for who in BOTH}
     for crowd in CROWDS:
         good, slowest = seen[OURS][crowd]
-        tally.judge(f"{crowd} idle clients: all others are served within {SLOWEST} ms", good == LOGINS and slowest <= SLOWEST,
-                    f"{good} of {LOGINS}, {slowest:.1f} ms at most", f"{seen[THEIRS][crowd]} of {OF_THEIRS} in {PATIENCE} s")
+        tally.judge(f"{crowd} idle clients: all others are served within {SLOWEST} ms",
+                    good == LOGINS and slowest <= SLOWEST, f"{good} of {LOGINS}, {slowest:.1f} ms at most",
+                    f"{seen[THEIRS][crowd]} of {OF_THEIRS} in {PATIENCE} s")
 
 
 def among(there, who):

@@ -4,19 +4,21 @@ import re
 import tally
 import world
 from clients import REALM
-from ground import BOTH, OURS, THEIRS
+from ground import BOTH, OURS
 
 FORGED = "auth success: [user=root] [service=imap] [realm=] [mech=sasldb]"
 HOSTILE = (
     "x\nsaslauthd[1]: " + FORGED, "x\r\n" + FORGED, "x] [reason=fine] [user=root", "\x1b[2J\x1b[31mred", "\x07\x08bell",
-    "\x7fdelete", "null\0byte", "\x85next", "tab\tvertical\v\f", "%s%n%x", b"\xff\xfe not UTF-8 \xc3", b"\xe2\x80\xae right to left",
+    "\x7fdelete", "null\0byte", "\x85next", "tab\tvertical\v\f", "%s%n%x",
+    b"\xff\xfe not UTF-8 \xc3", b"\xe2\x80\xae right to left",
 )
 FIELDS = ("login", "service", "realm", "client")
 
 
 def run(there):
     seen = {who: spoilt(there, who) for who in BOTH}
-    tally.judge(f"{len(HOSTILE) * len(FIELDS)} hostile names: the log has clean lines alone", not any(seen[OURS].values()),
+    tally.judge(f"{len(HOSTILE) * len(FIELDS)} hostile names: the log has clean lines alone",
+                not any(seen[OURS].values()),
                 *("; ".join(f"{count} {what}" for what, count in counts.items()) for counts in seen.values()))
 
 

@@ -1,4 +1,4 @@
-"""Requests that are none: cut anywhere, too long, changed at random, with a NUL. None ends it or is let in by mistake."""
+"""Requests that are none: cut, too long, changed at random, with a NUL. None ends it, or is let in by mistake."""
 import random
 
 import processes

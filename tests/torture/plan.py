@@ -16,4 +16,5 @@ class Plan:
 
 
 SHORT = Plan(watched=13, mutants=2_000, kills=3, rounds=5, disturbed=.7, flooded=2, soak=12_000, users=20, deaths=40)
-LONG = Plan(watched=45, mutants=20_000, kills=10, rounds=5, disturbed=3, flooded=10, soak=120_000, users=100, deaths=200)
+LONG = Plan(watched=45, mutants=20_000, kills=10, rounds=5, disturbed=3, flooded=10, soak=120_000, users=100,
+            deaths=200)

@@ -4,10 +4,11 @@ import tally
 from clients import TIM
 from ground import OURS, THEIRS
 
+NONE = "0" * 16
 # What is so of a process by its status. Main runs as root, and no byte of a client reaches it.
 EXPECTED = {
     processes.MAIN: {"NoNewPrivs": {"0", "1"}},
-    processes.SERVING: {"Uid": {"65534"}, "CapEff": {"0" * 16}, "CapPrm": {"0" * 16}, "NoNewPrivs": {"1"}, "Seccomp": {"2"}},
+    processes.SERVING: {"Uid": {"65534"}, "CapEff": {NONE}, "CapPrm": {NONE}, "NoNewPrivs": {"1"}, "Seccomp": {"2"}},
     processes.HELPER: {"NoNewPrivs": {"0", "1"}},
 }
 SHOWN = ("Uid", "CapEff", "NoNewPrivs", "Seccomp")

@@ -9,7 +9,7 @@ import tally
 import world
 from clients import REALM
 from daemon import NO, OK
-from ground import BOTH, OURS, THEIRS, ORIGINALS
+from ground import BOTH, OURS, THEIRS
 
 LIFE = 4          # seconds that passwords are remembered
 WATCHED = 10
@@ -23,13 +23,13 @@ def run(there):
         kinds = {"whose password was changed": changed, "who was deleted": deleted}
         seen = {(kind, who): pool.submit(in_sasldb, there, who, act)
                 for kind, act in kinds.items() for who in BOTH}
-        set_back = {who: pool.submit(act, there) for who, act in {OURS: ours_set_back, THEIRS: theirs_set_back}.items()}
+        set_back = {OURS: pool.submit(ours_set_back, there), THEIRS: pool.submit(theirs_set_back, there)}
     for kind in kinds:
         ours, theirs = (seen[kind, who].result() for who in BOTH)
         tally.judge(f"a user {kind} is out within {AT_ONCE} s, with -t {LIFE}", ours is not None and ours <= AT_ONCE,
                     told(ours), told(theirs))
     ours, theirs = (set_back[who].result() for who in BOTH)
-    tally.judge(f"a password of shadow, changed, and the clock set back by a day: out within {IN_TIME} s, with -t {LIFE}",
+    tally.judge(f"a password of shadow, changed, and the clock a day back: out within {IN_TIME} s, with -t {LIFE}",
                 ours is not None and ours <= IN_TIME, told(ours), told(theirs))
 
 
@@ -40,27 +40,22 @@ def told(seconds):
 def in_sasldb(there, who, act):
     """How long the old password of a user was good after what was done to them."""
     name = f"remembered-{act.__name__}"
-    store = there.root / f"{name}-store" if who == OURS else there.root / "etc/sasldb2"
-    set_password(there, who, store, name, world.PASSWORD)
+    store = there.root / f"{name}-{who}"
+    there.add_password(who, store, name)
     with there.sasldb(who, name, "-c", "-t", str(LIFE), "-n", "1", database=store) as daemon:
         wanted = {"login": name, "realm": REALM}
-        tally.holds(f"remembered: {who} lets {name} in", [daemon.verdict(**wanted) for _ in range(2)] == [OK, OK], daemon.log())
+        answers = [daemon.verdict(**wanted) for _ in range(2)]
+        tally.holds(f"remembered: {who} lets {name} in", answers == [OK, OK], daemon.log())
         act(there, who, store, name)
         return until_refused(daemon, **wanted)
 
 
 def changed(there, who, store, name):
-    set_password(there, who, store, name, NEW)
+    there.add_password(who, store, name, NEW)
 
 
 def deleted(there, who, store, name):
     subprocess.run([there.tool(who, "saslpasswd2"), "-d", "-f", store, "-u", REALM, name], check=True)
-
-
-def set_password(there, who, store, name, password):
-    if who == THEIRS:
-        return there.add_user_of_theirs(name, password)
-    subprocess.run([there.bin / "saslpasswd2", "-p", "-f", store, f"{name}@{REALM}"], input=password, text=True, check=True)
 
 
 def until_refused(daemon, **who):
@@ -87,11 +82,12 @@ def ours_set_back(there):
 
 def theirs_set_back(there):
     with Clock(there, "theirs") as clock:
-        there.add_user_of_theirs("forgetful")
-        with there.sasldb(THEIRS, "set-back", "-c", "-t", str(LIFE), "-n", "1", under=clock.under) as daemon:
+        there.add_password(THEIRS, store := there.root / "set-back-store", "forgetful")
+        words = ("-c", "-t", str(LIFE), "-n", "1")
+        with there.sasldb(THEIRS, "set-back", *words, database=store, under=clock.under) as daemon:
             daemon.verdict("forgetful", realm=REALM)
             clock.set(-DAY)
-            there.add_user_of_theirs("forgetful", NEW)
+            there.add_password(THEIRS, store, "forgetful", NEW)
             return until_refused(daemon, login="forgetful", realm=REALM)
 
 

@@ -8,7 +8,7 @@ import processes
 import tally
 from clients import TIM, Load
 from daemon import OK
-from ground import BOTH, OURS, THEIRS
+from ground import BOTH
 
 SIGNALS = (signal.SIGCHLD, signal.SIGPIPE, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGSTOP)
 PAUSE = .02

@@ -16,7 +16,8 @@ def run(there):
         seen = {who: pool.submit(kept, there, who) for who in BOTH}
     ours, theirs = seen[OURS].result(), seen[THEIRS].result()
     for kind in KINDS:
-        tally.judge(f"a client that {kind} is let go within {LATEST} s", ours[kind] is not None and ours[kind] <= LATEST,
+        tally.judge(f"a client that {kind} is let go within {LATEST} s",
+                    ours[kind] is not None and ours[kind] <= LATEST,
                     after(ours[kind], LATEST), after(theirs[kind], there.plan.watched))
 
 

@@ -99,8 +99,9 @@ def password(name):
 
 def lost(there, who, database, names):
     """Which of them are not listed, or, of ours, not let in."""
-    listed = subprocess.run([there.tool(who, "sasldblistusers2"), "-f", database], capture_output=True, text=True).stdout
-    there_are = {line.partition("@")[0] for line in listed.splitlines()}
+    listing = [there.tool(who, "sasldblistusers2"), "-f", database]
+    listed = subprocess.run(listing, capture_output=True, text=True).stdout.splitlines()
+    there_are = {line.partition("@")[0] for line in listed}
     missing = [name for name in names if name not in there_are]
     if who == OURS:
         with there.sasldb(OURS, f"store-{database.parent.name}", database=database) as daemon:
