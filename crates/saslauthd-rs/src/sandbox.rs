@@ -87,3 +87,47 @@ const ENOSYS: u32 = nix::libc::ENOSYS.unsigned_abs();
 fn filter_of(calls: calls::Rules, others: SeccompAction, these: SeccompAction) -> Result<BpfProgram, Box<dyn Error>> {
     Ok(SeccompFilter::new(BTreeMap::from_iter(calls), others, these, ARCH.try_into()?)?.try_into()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::{sys::signal::kill, unistd::getppid};
+    use std::{
+        env, fs,
+        net::{TcpListener, TcpStream},
+        process::Command,
+        thread,
+    };
+
+    const INSIDE: &str = "SASLAUTHD_TEST_INSIDE";
+
+    /// Runs itself once more, to be confined.
+    #[test]
+    fn what_is_confined_reads_and_starts_threads_and_changes_nothing() {
+        let Ok(scratch) = env::var(INSIDE) else {
+            let scratch = tempfile::tempdir().unwrap();
+            fs::create_dir(scratch.path().join("store")).unwrap();
+            let name = "sandbox::tests::what_is_confined_reads_and_starts_threads_and_changes_nothing";
+            let mut inside = Command::new(env::current_exe().unwrap());
+            let run = inside.args(["--exact", name, "--nocapture"]).env(INSIDE, scratch.path()).output().unwrap();
+            assert!(run.status.success(), "{run:?}");
+            return;
+        };
+        let scratch = Path::new(&scratch);
+        let listens = TcpListener::bind("127.0.0.1:0").unwrap();
+        let gaps = enter(&[scratch.join("store")], Network::Unused);
+        assert!(gaps.iter().all(|gap| gap.contains("landlock")), "{gaps:?}");
+        assert_eq!(thread::spawn(|| 7).join().unwrap(), 7);
+        assert!(fs::read("/etc/passwd").is_ok());
+        assert!(Command::new("/bin/true").status().is_err(), "it started a program");
+        assert!(nix::unistd::chroot("/").is_err(), "it changed its root");
+        if gaps.is_empty() {
+            assert!(fs::write(scratch.join("file"), "x").is_err(), "it wrote a file");
+            assert!(fs::write(scratch.join("store/file"), "x").is_ok());
+            assert!(
+                TcpListener::bind("127.0.0.1:0").is_err() && TcpStream::connect(listens.local_addr().unwrap()).is_err()
+            );
+        }
+        assert!(kill(getppid(), None).is_err(), "it can send signals to others");
+    }
+}

@@ -49,7 +49,7 @@ impl Daemon {
         daemon
     }
 
-    fn run(self, flags: &[&str], files: Option<u32>) -> Self {
+    pub(crate) fn run(self, flags: &[&str], files: Option<u32>) -> Self {
         let mut command = self.another(&[&["-d"], flags].concat());
         if let Some(files) = files {
             let words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
