@@ -32,7 +32,10 @@ pub fn main() -> ExitCode {
 /// The first word may be one that the daemon starts itself with, and nobody is to type.
 fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
     match words {
-        [_, flag, kind] if flag == "--helper" => return Ok(helper::main(&kind.to_string_lossy())),
+        [_, flag, kind, user @ ..] if flag == "--helper" => {
+            let user = user.first().map(|user| user.to_string_lossy());
+            return Ok(helper::main(&kind.to_string_lossy(), user.as_deref()));
+        }
         [name, flag, words @ ..] if flag == "--serve" => {
             return match decide([name].into_iter().chain(words).cloned())? {
                 Task::Serve(settings) => serving::serve(&settings).map(|()| ExitCode::SUCCESS),

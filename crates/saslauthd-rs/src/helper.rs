@@ -9,6 +9,7 @@ pub mod backend;
 mod channel;
 mod wear;
 
+use crate::privileges::{Account, gain_no_more, only_read};
 use answer::Answer;
 use backend::{Backend, Kind};
 use channel::Channel;
@@ -30,7 +31,7 @@ pub const RETIRED: u8 = 75;
 /// Serves requests until the daemon closes its end, or the process is worn. It does not return
 /// after that: a library's last words may take for ever.
 #[must_use]
-pub fn main(kind: &str) -> ExitCode {
+pub fn main(kind: &str, user: Option<&str>) -> ExitCode {
     close_inherited();
     keep_memory_private();
     take_signals_as_they_come();
@@ -42,8 +43,26 @@ pub fn main(kind: &str) -> ExitCode {
         eprintln!("saslauthd: --helper is the daemon's own flag");
         return ExitCode::FAILURE;
     };
+    if let Err(trouble) = give_up(kind, user) {
+        eprintln!("saslauthd: helper for {}: {trouble}", kind.name());
+        return ExitCode::FAILURE;
+    }
     // An error needs no words: the daemon sees that there is no answer.
     end_at_once(serve(kind).unwrap_or(1))
+}
+
+/// Privileges that this kind has no use for. Modules of PAM may need any.
+fn give_up(kind: Kind, user: Option<&str>) -> Result<(), String> {
+    match kind {
+        Kind::Pam => Ok(()),
+        Kind::Shadow | Kind::Getpwent => only_read().map_err(|error| error.to_string()),
+        Kind::Crypt => {
+            let account = user.map(Account::find).transpose().map_err(|failure| failure.to_string())?;
+            account.flatten().map_or(Ok(()), |account| account.assume()).map_err(|failure| failure.to_string())?;
+            gain_no_more();
+            Ok(())
+        }
+    }
 }
 
 /// Gives the status of the process.

@@ -296,7 +296,7 @@ impl Keeper<'_> {
             self.log.write(Level::Error, format_args!("helper for {} refused to the serving process", kind.name()));
             return None;
         }
-        let started = Helper::start(kind).inspect_err(|error| {
+        let started = Helper::start(kind, &self.settings.user).inspect_err(|error| {
             self.log.write(Level::Error, format_args!("could not start a helper for {}: {error}", kind.name()));
         });
         let (ends, minded) = started.ok()?;

@@ -1,6 +1,7 @@
 //! Whom the serving process becomes, so that whoever takes it over has next to nothing.
 
 use crate::exit::Failure;
+use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
 use nix::{
     errno::Errno,
     libc::MCL_ONFAULT,
@@ -108,4 +109,22 @@ pub fn lock_memory() -> bool {
     let is_unlimited = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
     let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | MlockAllFlags::from_bits_retain(MCL_ONFAULT);
     is_unlimited && mlockall(flags).is_ok()
+}
+
+/// Gives up all that reading files does not take which root alone may read, where we are root.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn only_read() -> Result<(), CapsError> {
+    if !Uid::effective().is_root() {
+        return Ok(());
+    }
+    let wanted = CapsHashSet::from_iter([Capability::CAP_DAC_READ_SEARCH]);
+    let kept = caps::read(None, CapSet::Permitted)?.intersection(&wanted).copied().collect();
+    caps::clear(None, CapSet::Bounding)?;
+    caps::clear(None, CapSet::Inheritable)?;
+    caps::set(None, CapSet::Effective, &kept)?;
+    caps::set(None, CapSet::Permitted, &kept)?;
+    gain_no_more();
+    Ok(())
 }

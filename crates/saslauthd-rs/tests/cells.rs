@@ -238,3 +238,19 @@ fn a_socket_that_is_handed_over_to_somebody_else_is_not_taken() {
     signal(&daemon, Signal::SIGTERM);
     assert!(daemon.wait().unwrap().success());
 }
+
+#[test]
+fn a_helper_for_shadow_may_read_and_nothing_else() {
+    if !Uid::current().is_root() {
+        return eprintln!("not run: only root has privileges to give up");
+    }
+    let daemon = Daemon::start(&["-a", "sasldb,shadow", "-n", "1"]);
+    assert_eq!(daemon.ask("nobody-at-all", "x"), b"\0\x02NO");
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", daemon.pid())).unwrap();
+    let helper = children.split_whitespace().map(|pid| pid.parse().unwrap()).find(|pid| *pid != daemon.serving());
+    let helper = helper.expect("it is kept for the next request");
+    // CAP_DAC_READ_SEARCH is the third of the list.
+    assert_eq!(["CapPrm", "CapEff"].map(|set| status(helper, set)), [["0000000000000004"], ["0000000000000004"]]);
+    assert_eq!(["CapBnd", "CapInh"].map(|set| status(helper, set)), [["0000000000000000"], ["0000000000000000"]]);
+    assert_eq!(status(helper, "NoNewPrivs"), ["1"]);
+}

@@ -35,22 +35,23 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Starts one, and gives the ends that whoever asked for it is to have; and what to do with ours.
-    pub(super) fn start(kind: Kind) -> io::Result<(Ends, impl Future<Output = ()> + use<>)> {
+    /// Starts one, which may become `user`, and gives the ends that whoever asked for it is to have; and what to do with ours.
+    pub(super) fn start(kind: Kind, user: &str) -> io::Result<(Ends, impl Future<Output = ()> + use<>)> {
         let (channel, theirs) = net::UnixStream::pair()?;
         let (leash, ours) = net::UnixStream::pair()?;
         for end in [&channel, &leash, &ours] {
             end.set_nonblocking(true)?;
         }
-        let (helper, ours) = (Self::try_start(kind, theirs.into())?, UnixStream::from_std(ours)?);
+        let (helper, ours) = (Self::try_start([kind.name(), user], theirs.into())?, UnixStream::from_std(ours)?);
         Ok((Ends { channel: channel.into(), leash: leash.into() }, helper.mind(ours)))
     }
 
     /// The program is the one that runs, even where another was installed meanwhile. Of the environment it gets nothing.
-    fn try_start(kind: Kind, channel: OwnedFd) -> io::Result<Self> {
+    fn try_start(words: [&str; 2], channel: OwnedFd) -> io::Result<Self> {
         let child = Command::new("/proc/self/exe")
             .arg0("saslauthd")
-            .args(["--helper", kind.name()])
+            .arg("--helper")
+            .args(words)
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(channel)
