@@ -188,7 +188,8 @@ impl Log {
     /// Puts on a page how many lines were never written.
     pub fn measure(&self, page: &mut Page) {
         let state = self.state.borrow();
-        for (class, name) in [(Class::Success, "success"), (Class::Refusal, "refusal")] {
+        for (class, name) in [(Class::Success, "success"), (Class::Refusal, "refusal"), (Class::Throttled, "throttled")]
+        {
             let Rate { left_out, left_out_ever, .. } = state.rates[class as usize];
             page.add(&SUPPRESSED, &[("class", name)], left_out_ever + left_out);
         }
@@ -362,5 +363,11 @@ mod tests {
         assert_eq!(made, BURST);
         assert_eq!(log.state.borrow().rates[Class::Refusal as usize].left_out, 10);
         assert_eq!(log.state.borrow().rates[Class::Success as usize].left, BURST);
+        let mut page = Page::default();
+        log.measure(&mut page);
+        for (class, count) in [("success", 0), ("refusal", 10), ("throttled", 0)] {
+            let line = format!("saslauthd_log_suppressed_total{{class=\"{class}\"}} {count}\n");
+            assert!(page.text().contains(&line), "{line} in {}", page.text());
+        }
     }
 }

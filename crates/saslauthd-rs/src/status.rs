@@ -138,10 +138,11 @@ impl Samples {
         let number = |name| self.sum((name, &[]));
         let waiting = self.each("queue_waiting", "backend", "");
         format!(
-            "connections  {} open, {} of them without a request yet\nturned away  {}\nwaiting      {waiting}; {} found the queue full\n",
+            "connections  {} open, {} of them without a request yet\nturned away  {}; {} more had to wait after wrong passwords\nwaiting      {waiting}; {} found the queue full\n",
             number("connections_open"),
             number("connections_incomplete"),
             self.each("turned_away_total", "reason", ""),
+            number("held_back_total"),
             number("queue_refused_total"),
         )
     }

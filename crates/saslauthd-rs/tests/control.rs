@@ -183,7 +183,9 @@ fn where_nobody_can_listen_the_start_fails_and_says_so() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let daemon = Daemon::prepare();
-    let started = daemon.another(&["-d", "--metrics", &address]).output().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, format!("metrics.listen = [\"{address}\"]")).unwrap();
+    let started = daemon.another(&["-d", "--config", file.path().to_str().unwrap()]).output().unwrap();
     let said = String::from_utf8_lossy(&started.stderr).into_owned();
     assert_eq!(started.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("metrics: {address}: Address already in use")), "{said}");
@@ -206,6 +208,7 @@ fn status_is_for_people() {
     assert_eq!(row[..5], ["sasldb", "2", "1", "0", "about"], "{text}");
     assert_eq!(line("remembered"), "remembered   1 of 3 requests (33 %); 1 passwords");
     assert!(line("turned away").contains("throttled 0"), "{text}");
+    assert!(line("turned away").ends_with("; 0 more had to wait after wrong passwords"), "{text}");
     assert_eq!(line("store"), "store        0 errors");
 }
 
