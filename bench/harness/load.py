@@ -69,6 +69,10 @@ class Load:
             finally:
                 clients.kill()
 
+    def probe(self, daemon):
+        """The command of a client that logs in as soon as it can."""
+        return [self.saslbench, "probe", "--socket", daemon.socket, "--realm", REALM]
+
     def command(self, daemon, users, *options):
         target = ["--socket", daemon.socket, "--users", str(users), "--realm", REALM]
         return [self.saslbench, "saslauthd", *target, *options]

@@ -17,13 +17,15 @@ from .measures.layers import Layers
 from .measures.logins import Logins
 from .measures.mechanisms import Mechanisms
 from .measures.memory import Memory
+from .measures.operation import Operation
 from .original import Original
 from .ours import Ours
 from .plan import FULL, QUICK
 from .table import table
 
 TABLES = {
-    "The daemon": {"logins": Logins, "instructions": Instructions, "memory": Memory, "backends": Backends},
+    "The daemon": {"logins": Logins, "instructions": Instructions, "memory": Memory, "backends": Backends,
+                   "operation": Operation},
     "The library": {"mechanisms": Mechanisms, "layers": Layers, "base64": Base64},
 }
 MEASURES = {name: measure for measures in TABLES.values() for name, measure in measures.items()}

@@ -27,8 +27,9 @@ class Instructions:
         return (self.count(subject, many) - self.count(subject, few)) / (many - few)
 
     def count(self, subject, logins):
-        """All instructions of a daemon's life, its launcher's too, with so many logins in it."""
+        """All instructions of all processes in a daemon's life, its launcher's too, with so many logins in it."""
         out = Path(tempfile.mkdtemp(prefix="callgrind-", dir=self.bench.scratch))
+        out.chmod(0o777)  # a process may be another user's by the time it leaves its profile
         under = [*callgrind.COMMAND, "--trace-children=yes", f"--callgrind-out-file={out}/%p"]
         with self.bench.daemon(subject, self.bench.plan.large, OPTIONS, under) as daemon:
             self.bench.load.everyone(daemon, USERS)

@@ -8,7 +8,7 @@ use std::io::{Error, Result};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_micros(200);
 
 pub(crate) fn run(probe: &Probe) -> Result<String> {
     let mut bytes = Vec::new();
