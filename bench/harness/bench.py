@@ -34,6 +34,10 @@ class Bench:
     def daemon(self, subject, users, options, under=()):
         return Daemon(subject, self.database(subject, users), options, self.scratch, under)
 
+    def watched(self, subject, users, options, under):
+        """Under a tool: of ours, the process alone that serves."""
+        return subject.watched(self.database(subject, users), options, self.scratch, under)
+
     def rounds(self, what, count=None):
         """The numbers of the rounds. Tells where we are, and notes how busy the machine is."""
         count = count or self.plan.rounds

@@ -2,6 +2,7 @@
 
 import subprocess
 
+from .daemon import Daemon
 from .users import REALM, everyone
 
 SASLAUTHD = "/usr/sbin/saslauthd"
@@ -35,3 +36,6 @@ class Original:
     def command(self, database, directory, options, under=()):
         saslauthd = [*under, self.saslauthd, "-a", "sasldb", "-m", directory, *options]
         return ["unshare", "--mount", "sh", "-c", IN_ITS_OWN_PLACE, database, *saslauthd]
+
+    def watched(self, *what):
+        return Daemon(self, *what)

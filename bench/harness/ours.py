@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from .serving import Serving
 from .users import REALM, everyone
 
 # A small database is made as an administrator makes it, with every verifier that saslpasswd2 derives by default. In a
@@ -28,3 +29,10 @@ class Ours:
 
     def command(self, database, directory, options, under=()):
         return [*under, self.saslauthd, "-a", "sasldb", "-O", database, "-m", directory, *options]
+
+    def serving(self, database, directory, options, under=()):
+        """What the main process starts."""
+        return [*under, self.saslauthd, "--serve", "-f", "-a", "sasldb", "-O", database, "-m", directory, *options]
+
+    def watched(self, *what):
+        return Serving(self, *what)

@@ -31,7 +31,7 @@ class Instructions:
         out = Path(tempfile.mkdtemp(prefix="callgrind-", dir=self.bench.scratch))
         out.chmod(0o777)  # a process may be another user's by the time it leaves its profile
         under = [*callgrind.COMMAND, "--trace-children=yes", f"--callgrind-out-file={out}/%p"]
-        with self.bench.daemon(subject, self.bench.plan.large, OPTIONS, under) as daemon:
+        with self.bench.watched(subject, self.bench.plan.large, OPTIONS, under) as daemon:
             self.bench.load.everyone(daemon, USERS)
             self.bench.load.one_by_one(daemon, USERS, logins)
         profiles = list(out.iterdir())
