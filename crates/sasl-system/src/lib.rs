@@ -1,7 +1,8 @@
 //! The system's own ways to check a password: PAM, shadow, passwd and crypt(3).
 //!
-//! The crate that may be unsafe: C libraries are behind it, found at run time. What it gives out is safe to call, but it is
-//! made for a process that does nothing else: a module of PAM runs inside, and may do to it whatever it likes.
+//! The crate that may be unsafe: C libraries are behind it, found at run time. What it gives out is safe to call, but what checks
+//! passwords is made for a process that does nothing else: a module of PAM runs inside, and may do to it whatever it likes.
+//! [`descriptors`] is for any process.
 //!
 //! ```
 //! use sasl_system::crypt::{Crypt, Match};
