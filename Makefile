@@ -72,10 +72,9 @@ build:  ## the programs, their manual pages and shell completions, in target/
 
 install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	test -d $(MANUAL) || $(MAKE) build
-	install -d $(sbin) $(share)/man/man8 $(share)/doc/saslauthd $(bash_completions) $(zsh_completions) $(fish_completions)
+	install -d $(sbin) $(share)/man/man8 $(bash_completions) $(zsh_completions) $(fish_completions)
 	install -m 755 $(addprefix $(TARGET)/release/,$(PROGRAMS)) $(sbin)
 	install -m 644 $(MANUAL)/man8/*.8 $(share)/man/man8
-	install -m 644 crates/saslauthd-rs/saslauthd.toml.example $(share)/doc/saslauthd
 	for name in $(PROGRAMS); do \
 	    install -m 644 $(MANUAL)/completions/bash/$$name.bash $(bash_completions)/$$name && \
 	    install -m 644 $(MANUAL)/completions/zsh/_$$name $(zsh_completions)/_$$name && \
@@ -88,7 +87,7 @@ install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	install -m 644 packaging/tmpfiles.d/saslauthd.conf $(lib)/tmpfiles.d
 	install -m 644 packaging/systemd/root.conf packaging/systemd/postfix-chroot.conf packaging/cyrus-users $(share)/saslauthd-rs
 	install -m 644 packaging/fail2ban/filter.d/saslauthd.conf $(share)/saslauthd-rs/fail2ban-filter.conf
-	install -m 644 README.md CHANGELOG.md docs/*.md $(wildcard crates/saslauthd-rs/*.example) $(doc)
+	install -m 644 README.md CHANGELOG.md docs/*.md crates/saslauthd-rs/saslauthd.toml.example $(doc)
 	install -m 644 docs/backends/*.md $(doc)/backends
 
 deb:  ## the Debian package saslauthd-rs, in target/debian
