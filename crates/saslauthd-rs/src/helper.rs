@@ -9,7 +9,7 @@ pub mod backend;
 mod channel;
 mod wear;
 
-use crate::privileges::{Account, gain_no_more, only_read};
+use crate::privileges::{Account, be_named, gain_no_more, only_read};
 use answer::Answer;
 use backend::{Backend, Kind};
 use channel::Channel;
@@ -33,6 +33,7 @@ pub const RETIRED: u8 = 75;
 #[must_use]
 pub fn main(kind: &str, user: Option<&str>) -> ExitCode {
     close_inherited();
+    be_named();
     keep_memory_private();
     take_signals_as_they_come();
     // It is not asked for where the system has none; the end of the channel tells as well.

@@ -7,7 +7,7 @@ use nix::{
     libc::MCL_ONFAULT,
     sys::{
         mman::{MlockAllFlags, mlockall},
-        prctl::{set_no_new_privs, set_pdeathsig},
+        prctl::{set_name, set_no_new_privs, set_pdeathsig},
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
         signal::Signal,
     },
@@ -81,6 +81,12 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// Takes the name that a process list has for the daemon, which one that starts another by a link would not have.
+pub fn be_named() {
+    // A name is all that can be missing.
+    let _ = set_name(c"saslauthd");
 }
 
 /// Nobody gains privileges by running a program from now on.

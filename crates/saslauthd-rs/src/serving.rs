@@ -10,7 +10,7 @@ use crate::{
     listener::Listener,
     log::{Level, Log},
     mechanisms::Mechanism,
-    privileges::{self, Account, end_with_parent, gain_no_more, lock_memory},
+    privileges::{self, Account, be_named, end_with_parent, gain_no_more, lock_memory},
     sandbox::{self, Network},
     session::Service,
     settings::{Place, Settings},
@@ -47,6 +47,7 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// What keeps it from serving.
 pub fn serve(settings: &Settings) -> Result<(), Failure> {
     let parent = getppid().as_raw().unsigned_abs();
+    be_named();
     keep_memory_private();
     let failed = |error| Failure::new(format!("serving: {error}"));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

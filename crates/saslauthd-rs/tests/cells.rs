@@ -77,6 +77,7 @@ fn the_process_that_serves_has_no_privileges_and_no_way_to_get_any() {
     }
     assert_eq!([of("NoNewPrivs"), of("Seccomp")], [["1"], ["2"]]);
     assert_eq!(status(daemon.pid(), "Uid")[1], "0");
+    assert_eq!([daemon.pid(), daemon.serving()].map(|pid| status(pid, "Name")), [["saslauthd"], ["saslauthd"]]);
     assert!(!daemon.log().contains("warning"), "{}", daemon.log());
 }
 
