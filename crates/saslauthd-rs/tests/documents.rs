@@ -28,6 +28,29 @@ fn words(command: &str) -> Vec<OsString> {
     words.map(OsString::from).collect()
 }
 
+/// What is between backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_weakness_has_tests_that_are_there_or_is_of_what_is_not_shipped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/original-cves.md")).unwrap();
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 30);
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for piece in tests.split("; ").filter(|_| !tests.starts_with("not shipped: ")) {
+            let [file, names @ ..] = &quoted(piece)[..] else { panic!("no test: {row}") };
+            let text = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            for name in names {
+                assert!(["fn", "def"].iter().any(|word| text.contains(&format!("{word} {name}("))), "{file}: {name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_page_of_a_back_end_has_a_command_that_is_taken() {
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/backends");
