@@ -15,6 +15,7 @@ pub const MOST: usize = 8;
 
 /// The first that systemd hands over, see `sd_listen_fds(3)`.
 const FIRST_HANDED_OVER: RawFd = 3;
+const MOST_HANDED_OVER: usize = 64;
 
 /// Sends a message with descriptors, of which the other process gets copies. It does not wait for room.
 ///
@@ -52,8 +53,7 @@ pub fn receive(socket: impl AsFd, message: &mut [u8]) -> io::Result<(usize, Vec<
 /// anything else is opened.
 #[must_use]
 pub fn handed_over(count: usize) -> Vec<OwnedFd> {
-    let count = RawFd::try_from(count).unwrap_or(0);
-    let open = (FIRST_HANDED_OVER..FIRST_HANDED_OVER.saturating_add(count)).filter(|number| is_open(*number));
+    let open = (FIRST_HANDED_OVER..).take(count.min(MOST_HANDED_OVER)).filter(|number| is_open(*number));
     // SAFETY: nothing in this process owns one of them yet, and they are open.
     open.map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect()
 }

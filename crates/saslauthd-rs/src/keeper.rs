@@ -43,8 +43,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// How long the serving process may take to end when it is told to: a bit more than it gives its clients.
-const ENDING: Duration = Duration::from_secs(15);
+/// How much longer the serving process may take to end, when it is told to, than it gives its clients.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// It is not started more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -158,6 +158,8 @@ impl<'a> Keeper<'a> {
                     serves = true;
                     self.report_ready()?;
                 }
+                // It may have ended while it was to read its configuration.
+                Event::Said(Errand::Serving) => self.manager.tell(State::Ready),
                 Event::Said(errand) => self.run(errand, &server),
                 Event::Reload => {
                     self.manager.tell(State::Reloading);
@@ -197,7 +199,7 @@ impl<'a> Keeper<'a> {
         self.directory.remove_sockets();
         self.settings.metrics.iter().for_each(Endpoint::remove);
         server.signal(Signal::SIGTERM);
-        let late = sleep_until(Instant::now() + ENDING);
+        let late = sleep_until(Instant::now() + self.settings.limits.drain + ENDING);
         tokio::pin!(late);
         loop {
             select! {

@@ -11,7 +11,7 @@ use nix::{
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
         signal::Signal,
     },
-    unistd::{Gid, Uid, User, getgrouplist, getppid, getresuid, setgroups, setresgid, setresuid},
+    unistd::{Gid, Group, Uid, User, getgrouplist, getppid, getresuid, setgroups, setresgid, setresuid},
 };
 use std::{ffi::CString, fs, os::unix::fs::MetadataExt, path::Path};
 
@@ -24,6 +24,7 @@ pub struct Account {
     name: String,
     uid: Uid,
     gid: Gid,
+    group: String,
     groups: Vec<Gid>,
 }
 
@@ -47,13 +48,20 @@ impl Account {
     fn of(user: User) -> Result<Self, Errno> {
         let name = CString::new(user.name.as_str()).map_err(|_| Errno::EINVAL)?;
         let groups = getgrouplist(&name, user.gid)?;
-        Ok(Self { name: user.name, uid: user.uid, gid: user.gid, groups })
+        let group = Group::from_gid(user.gid)?.map_or_else(|| user.gid.to_string(), |group| group.name);
+        Ok(Self { name: user.name, uid: user.uid, gid: user.gid, group, groups })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its group's, or that one's number.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
     }
 
     /// Adds the group that a file is for, unless that is root's.

@@ -3,6 +3,7 @@
 
 mod calls;
 
+use crate::log::Level;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -29,20 +30,21 @@ pub enum Network {
 const KNOWN: ABI = ABI::V6;
 
 /// Confines this process and all threads that it starts from now on; those that are there already would keep their freedom. Files
-/// can be changed in the directories `writable` alone, by whoever may. Gives a sentence for each thing that the kernel cannot do.
+/// can be changed in the directories `writable` alone, by whoever may. Gives a sentence for each thing that the kernel cannot do, and
+/// how much that matters.
 #[must_use]
-pub fn enter(writable: &[PathBuf], network: Network) -> Vec<String> {
+pub fn enter(writable: &[PathBuf], network: Network) -> Vec<(Level, String)> {
     let landlock = match confine(writable, network) {
         Ok(RulesetStatus::FullyEnforced) => None,
         Ok(RulesetStatus::PartiallyEnforced) => {
-            Some("this kernel's landlock does not know all that is asked of it".into())
+            Some((Level::Info, "this kernel's landlock does not know all that is asked of it".into()))
         }
         Ok(RulesetStatus::NotEnforced) => {
-            Some("no landlock in this kernel: files are protected by their modes alone".into())
+            Some((Level::Warning, "no landlock in this kernel: files are protected by their modes alone".into()))
         }
-        Err(error) => Some(format!("no landlock: {error}")),
+        Err(error) => Some((Level::Warning, format!("no landlock: {error}"))),
     };
-    let seccomp = filter().err().map(|error| format!("no seccomp: {error}"));
+    let seccomp = filter().err().map(|error| (Level::Warning, format!("no seccomp: {error}")));
     landlock.into_iter().chain(seccomp).collect()
 }
 
@@ -116,7 +118,7 @@ mod tests {
         let scratch = Path::new(&scratch);
         let listens = TcpListener::bind("127.0.0.1:0").unwrap();
         let gaps = enter(&[scratch.join("store")], Network::Unused);
-        assert!(gaps.iter().all(|gap| gap.contains("landlock")), "{gaps:?}");
+        assert!(gaps.iter().all(|(_, gap)| gap.contains("landlock")), "{gaps:?}");
         assert_eq!(thread::spawn(|| 7).join().unwrap(), 7);
         assert!(fs::read("/etc/passwd").is_ok());
         assert!(Command::new("/bin/true").status().is_err(), "it started a program");

@@ -16,14 +16,15 @@ use crate::{
     settings::{Place, Settings},
 };
 use nix::{
+    errno::Errno,
     sys::resource::{Resource, getrlimit, setrlimit},
-    unistd::{Uid, getppid},
+    unistd::{AccessFlags, Uid, access, getppid},
 };
 use sasldb::private::keep_memory_private;
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
 };
@@ -40,6 +41,9 @@ const LATECOMERS: Duration = Duration::from_millis(100);
 
 /// How long a client that has connected may still take to send its request then.
 const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// What the system cannot do, and how much that matters.
+type Gaps = Vec<(Level, String)>;
 
 /// Sets everything up, serves, and ends.
 ///
@@ -61,7 +65,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
         let listener = listen(sockets, settings, &assembly.service()).map_err(failed)?;
         log.started();
-        gaps.iter().for_each(|gap| log.write(Level::Warning, gap));
+        gaps.iter().for_each(|(level, gap)| log.write(*level, gap));
         errands.say(Errand::Serving);
         if settings.place == Place::Detached {
             let_go().map_err(failed)?;
@@ -75,7 +79,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
 
 /// What takes privileges comes first, what makes threads last: they have none, and are in the sandbox from the start.
 /// Gives what the system could not do as well.
-fn assemble(settings: &Settings, log: &Rc<Log>, errands: &Rc<Errands>) -> Result<(Assembly, Vec<String>), Failure> {
+fn assemble(settings: &Settings, log: &Rc<Log>, errands: &Rc<Errands>) -> Result<(Assembly, Gaps), Failure> {
     let prepared = prepare(settings, log, errands)?;
     let files = raise_open_files();
     let gaps = give_up(settings, log)?;
@@ -83,7 +87,7 @@ fn assemble(settings: &Settings, log: &Rc<Log>, errands: &Rc<Errands>) -> Result
 }
 
 /// Privileges, and all that serving does not take. What the system cannot do is no reason not to serve: that comes back.
-fn give_up(settings: &Settings, log: &Log) -> Result<Vec<String>, Failure> {
+fn give_up(settings: &Settings, log: &Log) -> Result<Gaps, Failure> {
     let mut gaps = Vec::new();
     if !lock_memory() {
         log.write(Level::Debug, "memory is not locked: its limit (RLIMIT_MEMLOCK) is too low");
@@ -92,9 +96,10 @@ fn give_up(settings: &Settings, log: &Log) -> Result<Vec<String>, Failure> {
         Some(account) => {
             account.assume()?;
             log.write(Level::Debug, format_args!("serving as user {}", account.name()));
+            warn_of_stores(settings, (&account, log));
         }
         None if Uid::effective().is_root() => {
-            gaps.push(format!("serving as root: there is no user {}", privileges::DEFAULT));
+            gaps.push((Level::Warning, format!("serving as root: there is no user {}", privileges::DEFAULT)));
         }
         None => {}
     }
@@ -107,24 +112,39 @@ fn give_up(settings: &Settings, log: &Log) -> Result<Vec<String>, Failure> {
     Ok(gaps)
 }
 
+/// A store that root alone can read is there, and of no use.
+fn warn_of_stores(settings: &Settings, (account, log): (&Account, &Log)) {
+    for path in settings.mechanisms.iter().filter_map(store) {
+        if access(path, AccessFlags::R_OK) == Err(Errno::EACCES) {
+            let (name, group, path) = (account.name(), account.group(), path.display());
+            let mend = format!("chgrp {group} {path} {path}-lock; chmod g+r {path}; chmod g+rw {path}-lock");
+            log.write(
+                Level::Warning,
+                format_args!("{path}: user {name}, who serves, cannot read it ({mend} ends that)"),
+            );
+        }
+    }
+}
+
 /// With the groups of the stores, so that one that its group may read can be read.
 fn account(settings: &Settings) -> Result<Option<Account>, Failure> {
     let mut account = Account::find(&settings.user)?;
-    for mechanism in &settings.mechanisms {
-        if let (Some(account), Mechanism::Sasldb(location)) = (&mut account, mechanism) {
-            account.join_group_of(location.path());
-        }
+    if let Some(account) = &mut account {
+        settings.mechanisms.iter().filter_map(store).for_each(|path| account.join_group_of(path));
     }
     Ok(account)
 }
 
 /// The directories in which stores have their files, and their locks.
 fn stores(settings: &Settings) -> Vec<PathBuf> {
-    let path = |mechanism: &Mechanism| match mechanism {
-        Mechanism::Sasldb(location) => location.path().parent().map(PathBuf::from),
+    settings.mechanisms.iter().filter_map(store).filter_map(Path::parent).map(PathBuf::from).collect()
+}
+
+fn store(mechanism: &Mechanism) -> Option<&Path> {
+    match mechanism {
+        Mechanism::Sasldb(location) => Some(location.path()),
         _ => None,
-    };
-    settings.mechanisms.iter().filter_map(path).collect()
+    }
 }
 
 fn network(settings: &Settings) -> Network {

@@ -82,6 +82,25 @@ fn the_process_that_serves_has_no_privileges_and_no_way_to_get_any() {
 }
 
 #[test]
+fn a_store_that_root_alone_can_read_is_named_at_the_start_with_what_ends_that() {
+    if !Uid::current().is_root() {
+        return eprintln!("not run: only root has privileges to give up");
+    }
+    let mut daemon = Daemon::prepare();
+    fs::set_permissions(daemon.database().parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+    let launched = daemon.another(&["--user", "mail"]).output().unwrap();
+    daemon.adopt_by_pid_file();
+    let said = String::from_utf8_lossy(&launched.stderr).into_owned();
+    assert!(launched.status.success() && said.contains("user mail, who serves, cannot read it (chgrp mail "), "{said}");
+    let mend = said.lines().next().unwrap().split(['(', ')']).nth(1).unwrap().trim_end_matches(" ends that");
+    assert!(Command::new("sh").args(["-c", mend]).status().unwrap().success());
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.is_gone());
+    let daemon = daemon.run(&["--user", "mail"], None);
+    assert_eq!(daemon.ask("tim", "pencil"), OK);
+}
+
+#[test]
 fn a_user_who_is_not_there_keeps_it_from_starting_and_so_does_root_by_another_name() {
     if !Uid::current().is_root() {
         return eprintln!("not run: whoever is not root becomes nobody else");
@@ -162,6 +181,10 @@ impl Manager {
         }
     }
 
+    fn log(&self) -> String {
+        fs::read_to_string(self.place.database().with_file_name("log")).unwrap()
+    }
+
     fn connect(&self) -> UnixStream {
         let client = UnixStream::connect(self.place.database().with_file_name("mux")).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -195,10 +218,12 @@ fn who_waits_at_a_socket_that_was_handed_over_is_served_by_this_one_or_the_next(
     signal(&daemon, Signal::SIGTERM);
     let late: Vec<_> = (0..100).map(|_| asked()).collect();
     assert!(daemon.wait().unwrap().success());
+    manager.told("STOPPING=1");
     let mut daemon = manager.start();
-    assert!(clients.into_iter().chain(late).all(|client| answer(client) == OK));
+    manager.told("READY=1");
+    assert!(clients.into_iter().chain(late).all(|client| answer(client) == OK), "{}", manager.log());
     signal(&daemon, Signal::SIGTERM);
-    assert!(daemon.wait().unwrap().success());
+    assert!(daemon.wait().unwrap().success(), "{}", manager.log());
     assert!(manager.place.database().with_file_name("mux").exists());
     assert_eq!(manager.place.files(), Vec::<String>::new());
 }
