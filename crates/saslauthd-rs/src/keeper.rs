@@ -10,7 +10,7 @@ use crate::{
     exit::{FAILED, Failure},
     helper::backend::Kind,
     helper_pool::most_processes,
-    log::{Level, Log},
+    log::{Class, Level, Log},
     run_directory::{CONTROL, MUX, RunDirectory},
     settings::{Place, Settings},
     systemd::{Manager, OURS, State},
@@ -40,11 +40,14 @@ use tokio::{
     select,
     signal::unix::{self, SignalKind, signal},
     task::spawn_local,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 /// How much longer the serving process may take to end, when it is told to, than it gives its clients.
 const ENDING: Duration = Duration::from_secs(5);
+
+/// How long it may take to end once it has closed its end of the line.
+const LAST_STEPS: Duration = Duration::from_secs(1);
 
 /// It is not started more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -165,11 +168,8 @@ impl<'a> Keeper<'a> {
                     self.manager.tell(State::Reloading);
                     server.reload();
                 }
-                Event::Terminate if !server.takes_signals && !serves => return Ok(()),
                 Event::Terminate => {
-                    let ended = self.end(server).await;
-                    self.log.write(Level::Info, "ended");
-                    return ended;
+                    return self.end(server).await.inspect_err(|failure| self.log.write(Level::Error, failure));
                 }
                 Event::Ended(status) if !serves => return Err(Failure::silent(code(status))),
                 Event::Ended(status) => {
@@ -198,6 +198,9 @@ impl<'a> Keeper<'a> {
         self.manager.tell(State::Stopping);
         self.directory.remove_sockets();
         self.settings.metrics.iter().for_each(Endpoint::remove);
+        if !server.takes_signals {
+            return Ok(());
+        }
         server.signal(Signal::SIGTERM);
         let late = sleep_until(Instant::now() + self.settings.limits.drain + ENDING);
         tokio::pin!(late);
@@ -205,7 +208,10 @@ impl<'a> Keeper<'a> {
             select! {
                 event = server.next() => match event {
                     Event::Said(errand) => self.run(errand, &server),
-                    Event::Ended(Ok(status)) if status.success() => return Ok(()),
+                    Event::Ended(Ok(status)) if status.success() => {
+                        self.log.write(Level::Info, "ended");
+                        return Ok(());
+                    }
                     Event::Ended(status) => return Err(Failure::new(format!("serving process: {}", shown(&status)))),
                     Event::Terminate | Event::Reload => {}
                 },
@@ -288,14 +294,13 @@ impl<'a> Keeper<'a> {
             Errand::Configured | Errand::Serving => {}
         }
     }
-}
 
-impl Keeper<'_> {
     /// One of a kind that the settings have, as long as there are not more than a pool has use for.
     fn helper(&self, kind: Kind) -> Option<Ends> {
-        let most = most_processes(self.settings.threads.max(self.settings.pam_helpers));
-        if !self.settings.mechanisms.iter().any(|mechanism| mechanism.takes(kind)) || self.helpers.get() >= most {
-            self.log.write(Level::Error, format_args!("helper for {} refused to the serving process", kind.name()));
+        let is_known = self.settings.mechanisms.iter().any(|mechanism| mechanism.takes(kind));
+        if !is_known || self.helpers.get() >= most_helpers(self.settings) {
+            let refused = || format!("helper for {} refused to the serving process", kind.name());
+            self.log.decision(Class::Refusal, Level::Error, refused);
             return None;
         }
         let started = Helper::start(kind, &self.settings.user).inspect_err(|error| {
@@ -313,7 +318,7 @@ impl Keeper<'_> {
 }
 
 impl Server {
-    /// What it says, or that it has ended. Who talks nonsense is made to end.
+    /// What it says, or that it has ended. Who hangs up, or talks nonsense, is made to end.
     async fn next(&mut self) -> Event {
         let mut bytes = [0; LENGTH];
         loop {
@@ -321,18 +326,21 @@ impl Server {
                 biased;
                 ready = self.line.readable() => match ready.and_then(|()| self.line.try_read(&mut bytes)) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Ok(0) => return Event::Ended(self.child.wait().await),
-                    said => {
-                        if let Some(errand) = said.ok().filter(|length| *length == LENGTH).and(Errand::decode(bytes)) {
-                            return Event::Said(errand);
-                        }
-                        let _ = self.child.start_kill();
-                        return Event::Ended(self.child.wait().await);
-                    }
+                    said => match said.ok().filter(|length| *length == LENGTH).and(Errand::decode(bytes)) {
+                        Some(errand) => return Event::Said(errand),
+                        None => return Event::Ended(self.last_of_it().await),
+                    },
                 },
                 status = self.child.wait() => return Event::Ended(status),
             }
         }
+    }
+
+    async fn last_of_it(&mut self) -> io::Result<ExitStatus> {
+        if timeout(LAST_STEPS, self.child.wait()).await.is_err() {
+            let _ = self.child.start_kill();
+        }
+        self.child.wait().await
     }
 
     /// Where it is on its way out, it does not matter any more.
@@ -359,6 +367,13 @@ impl Server {
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
+}
+
+/// As many as the pools have use for, those of the configuration before a HUP besides.
+fn most_helpers(settings: &Settings) -> usize {
+    let at_once = |kind| if kind == Kind::Pam { settings.pam_helpers } else { settings.threads };
+    let kinds = Kind::all().filter(|kind| settings.mechanisms.iter().any(|mechanism| mechanism.takes(*kind)));
+    2 * kinds.map(at_once).map(most_processes).sum::<usize>()
 }
 
 fn code(status: io::Result<ExitStatus>) -> u8 {

@@ -42,6 +42,11 @@ impl Kind {
     const ALL: [(Self, &str); 4] =
         [(Self::Pam, "pam"), (Self::Shadow, "shadow"), (Self::Getpwent, "getpwent"), (Self::Crypt, "crypt")];
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|(kind, _)| kind)
+    }
+
     /// The one of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
