@@ -13,6 +13,7 @@ use crate::{
     log::{Class, Level, Log},
     run_directory::{CONTROL, MUX, RunDirectory},
     settings::{Place, Settings},
+    signals::Signals,
     systemd::{Manager, OURS, State},
 };
 use helper::Helper;
@@ -38,7 +39,6 @@ use tokio::{
     net::UnixStream,
     process::{Child, Command},
     select,
-    signal::unix::{self, SignalKind, signal},
     task::spawn_local,
     time::{Instant, sleep_until, timeout},
 };
@@ -86,26 +86,6 @@ enum Socket {
     Ours(UnixListener),
     /// It is somebody else's, who keeps it when we end.
     Theirs(UnixListener),
-}
-
-/// Those that the main process takes.
-#[derive(Debug)]
-pub struct Signals {
-    terminate: unix::Signal,
-    interrupt: unix::Signal,
-    hang_up: unix::Signal,
-}
-
-impl Signals {
-    /// Takes them, from now on.
-    ///
-    /// # Errors
-    /// Where the system refuses.
-    pub fn take() -> io::Result<Self> {
-        let [terminate, interrupt, hang_up] =
-            [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
-        Ok(Self { terminate, interrupt, hang_up })
-    }
 }
 
 /// The serving process.

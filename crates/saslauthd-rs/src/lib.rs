@@ -35,6 +35,7 @@ pub mod sandbox;
 pub mod serving;
 pub mod session;
 pub mod settings;
+pub mod signals;
 pub mod socket;
 pub mod status;
 pub mod systemd;

@@ -14,6 +14,7 @@ use crate::{
     sandbox::{self, Network},
     session::Service,
     settings::{Place, Settings},
+    signals::Signals,
 };
 use nix::{
     errno::Errno,
@@ -30,7 +31,6 @@ use std::{
 };
 use tokio::{
     runtime,
-    signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
     task::{LocalSet, spawn_local},
     time::{MissedTickBehavior, interval, timeout},
@@ -56,7 +56,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("serving: {error}"));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let served = LocalSet::new().block_on(&runtime, async {
-        let signals = Signals::new().map_err(failed)?;
+        let signals = Signals::take().map_err(failed)?;
         let errands = Rc::new(Errands::take_stdin().map_err(failed)?);
         let log = Rc::new(Log::new(settings.log, settings.verbose));
         let (assembly, gaps) = assemble(settings, &log, &errands).inspect_err(|failure| leave_word(&log, failure))?;
@@ -211,21 +211,6 @@ async fn drain(service: &Service) {
     if timeout(LAST_CALL, service.drained()).await.is_err() {
         service.shed_all();
         let _ = timeout(service.limits().drain, service.drained()).await;
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    /// A terminal sends it to all processes; the main one knows what to do.
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let [terminate, interrupt, hang_up] =
-            [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
-        Ok(Self { terminate, interrupt, hang_up })
     }
 }
 
