@@ -21,7 +21,8 @@ def judge(what, is_so, ours, theirs):
     """Counts a check, and shows its figures: ours, which it judges, and the original's beside them."""
     with _lock:
         _count[bool(is_so)] += 1
-        print(f"{'PASS' if is_so else 'FAIL'}  {what}\n        ours: {ours}\n        the original: {theirs}", flush=True)
+        verdict = "PASS" if is_so else "FAIL"
+        print(f"{verdict}  {what}\n        ours: {ours}\n        the original: {theirs}", flush=True)
 
 
 def tell(text):

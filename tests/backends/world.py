@@ -13,6 +13,7 @@ from runner import namespaces, sandbox  # noqa: E402
 HERE = pathlib.Path(__file__).parent
 PASSWORD, WRONG = "pencil", "crayon"
 SHA512, YESCRYPT = b"$6$", b"$y$"
+OURS, ID = "saslauth", 2999  # whom the daemon serves as; here alone, whoever the machine has
 USERS = {"sha512": SHA512, "yescrypt": YESCRYPT}
 # The first service permits everybody; `faults` does what no module should, and lets in whom it does not know.
 SERVICES = {
@@ -78,8 +79,10 @@ def in_child(act):
 
 
 def etc(root):
-    """Users with each kind of hash, and the services. What else is in passwd stays: servers run as somebody."""
-    passwd, day = pathlib.Path("/etc/passwd").read_text(), 20_000
+    """Users with each kind of hash, and the services. Who is there stays: servers run as somebody, and so do we."""
+    passwd, group = (without_ours(pathlib.Path("/etc", name).read_text()) for name in ("passwd", "group"))
+    passwd, group = passwd + f"{OURS}:x:{ID}:{ID}::/nonexistent:/bin/false\n", group + f"{OURS}:x:{ID}:\n"
+    day = 20_000
     hashes = {name: crypt(PASSWORD, kind) for name, kind in USERS.items()}
     fields = {**dict.fromkeys([*hashes, "expired", "locked"], "x"), "inpasswd": crypt(PASSWORD, SHA512)}
     passwd += "".join(f"{name}:{field}:{number}:100::/nonexistent:/bin/false\n"
@@ -87,7 +90,12 @@ def etc(root):
     shadow = "".join(f"{name}:{hash}:{day}:0:99999:7:::\n" for name, hash in hashes.items())
     shadow += f"expired:{hashes['sha512']}:{day}:0:99999:7::100:\nlocked:!{hashes['sha512']}:{day}:0:99999:7:::\n"
     services = {f"pam.d/{name}": text.format(root=root) for name, text in SERVICES.items()}
-    return {name: text.encode() for name, text in {"passwd": passwd, "shadow": shadow, **services}.items()}
+    return {name: text.encode()
+            for name, text in {"passwd": passwd, "group": group, "shadow": shadow, **services}.items()}
+
+
+def without_ours(text):
+    return "".join(line for line in text.splitlines(True) if not line.startswith(f"{OURS}:"))
 
 
 def crypt(password, kind):

@@ -19,23 +19,16 @@ class Ground(world.World):
         self.databases = {OURS: self.database, THEIRS: root / "original-sasldb"}
         self.add_password(THEIRS, self.databases[THEIRS], "tim")
         (root / "etc/sasldb2").touch()
-        # Every client here is root, and most of them are wrong most of the time.
-        self.calm = ("--no-throttle",) if self.has_flag("--no-throttle") else ()
-        # No user is made for a test.
-        self.as_user = ("--user", "nobody") if self.has_flag("--user") else ()
 
     def add_password(self, who, database, name, password=world.PASSWORD, options=()):
         subprocess.run([self.tool(who, "saslpasswd2"), "-p", "-c", "-f", database, "-u", REALM, *options, name],
                        input=password, text=True, check=True)
 
-    def has_flag(self, flag):
-        return f"{flag} " in subprocess.run([self.ours, "--help"], capture_output=True, text=True).stdout
-
     def daemon(self, who, name, *words, throttled=False, **more):
-        """A daemon of either, in a run directory of that name."""
+        """A daemon of either. Most clients here are one user, who is wrong most of the time."""
         if who == THEIRS:
             return Daemon(self, f"original-{name}", *words, program=self.original, **more)
-        return Daemon(self, name, *words, *self.as_user, *(() if throttled else self.calm), **more)
+        return Daemon(self, name, *words, *(() if throttled else ("--no-throttle",)), **more)
 
     def sasldb(self, who, name, *words, database=None, **more):
         """One with a database, in which tim is unless there is another."""

@@ -9,25 +9,35 @@ from ground import BOTH, OURS, THEIRS
 
 SECONDS, AT_ONCE = 10, 16
 MOST = 60          # guesses that are looked at
-SLOWEST = 1_500    # milliseconds for whoever is right
+DELAY, CHECK = 1_500, 500  # milliseconds that whoever is right may be held up, and those that the check itself may take
 GUESSER, OWNER = 2001, 2002
 # What counts is which guesses reach the back end, whatever the daemon answers and when.
 COUNTING = """\
 #!/bin/sh
 [ "$(tr -d '\\0')" = {password} ] || {{ echo >>{count}; false; }}
 """
+# A script that fails is no wrong password to pam_exec.
+SERVICE = """\
+auth [success=1 default=ignore] pam_exec.so expose_authtok quiet {script}
+auth requisite pam_deny.so
+auth required pam_permit.so
+account required pam_permit.so
+"""
 
 
 def run(there):
     count = there.write("guesses-seen", "")
-    there.write("exec", COUNTING.format(password=world.PASSWORD, count=count)).chmod(0o755)
+    script = there.write("count-guesses", COUNTING.format(password=world.PASSWORD, count=count))
+    script.chmod(0o755)
+    there.write("etc/pam.d/counted", SERVICE.format(script=script))
     with there.daemon(OURS, "guesses", "-a", "pam", "--no-cache", throttled=True) as daemon:
-        _, (good, of, slowest) = guessed(there, daemon, SECONDS, service="exec")
+        _, (good, of, slowest) = guessed(there, daemon, SECONDS, service="counted")
     seen, rates = len(count.read_text()), {who: rate(there, who) for who in BOTH}
-    is_so = 0 < seen <= MOST and good == of and slowest <= SLOWEST
+    is_so = 0 < seen <= MOST and good == of and slowest <= DELAY + CHECK
     tally.judge(f"guesses by one user, {SECONDS} s: at most {MOST} are looked at, and whoever is right waits at most "
-                f"{SLOWEST / 1000} s", is_so, f"{seen} looked at; {good} of {of} right ones, {slowest:.0f} ms at most; "
-                f"{told(rates[OURS])} with --no-throttle", told(rates[THEIRS]))
+                f"{DELAY / 1000} s for the check", is_so,
+                f"{seen} looked at; {good} of {of} right ones, {slowest:.0f} ms at most; {told(rates[OURS])} with "
+                "--no-throttle", told(rates[THEIRS]))
 
 
 def told(rate):

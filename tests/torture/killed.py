@@ -62,6 +62,7 @@ def serving(there, theirs):
     with there.sasldb(OURS, "killed-serving") as daemon:
         took, is_same = [], True
         for _ in range(there.plan.kills if processes.MAIN in processes.roles(daemon).values() else 1):
+            time.sleep(1)  # it is started once a second at most
             began = kill([processes.serving(daemon)])
             is_back = within(3, lambda: daemon.verdict(**TIM, patience=1) == OK)
             took.append(time.monotonic() - began if is_back else None)

@@ -1,14 +1,15 @@
 """What each process may do."""
 import processes
 import tally
+import world
 from clients import TIM
 from ground import OURS, THEIRS
 
-NONE = "0" * 16
+NONE, WHO = "0" * 16, str(world.ID)
 # What is so of a process by its status. Main runs as root, and no byte of a client reaches it.
 EXPECTED = {
     processes.MAIN: {"NoNewPrivs": {"0", "1"}},
-    processes.SERVING: {"Uid": {"65534"}, "CapEff": {NONE}, "CapPrm": {NONE}, "NoNewPrivs": {"1"}, "Seccomp": {"2"}},
+    processes.SERVING: {"Uid": {WHO}, "CapEff": {NONE}, "CapPrm": {NONE}, "NoNewPrivs": {"1"}, "Seccomp": {"2"}},
     processes.HELPER: {"NoNewPrivs": {"0", "1"}},
 }
 SHOWN = ("Uid", "CapEff", "NoNewPrivs", "Seccomp")
