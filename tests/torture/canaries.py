@@ -9,7 +9,7 @@ import processes
 import tally
 from clients import REALM
 from daemon import OK, within
-from ground import BOTH, THEIRS
+from ground import BOTH, OURS, THEIRS
 
 COUNT = 10
 SETTLED = 1  # second after the last request
@@ -25,6 +25,8 @@ def run(there):
     for kind in KINDS:
         ours, theirs = (found[who][kind] for who in BOTH)
         tally.judge(f"passwords in {kind}", not ours, *(f"{len(some)} of {len(PASSWORDS)}" for some in (ours, theirs)))
+    left = without_a_store(there)
+    tally.judge("passwords in memory where nobody is looked up", not left, f"{len(left)} of {len(TRIED)}", "not tried")
 
 
 def search(there, who):
@@ -43,6 +45,15 @@ def search(there, who):
         core = in_cores(daemon, family)
     return {"store": in_file(store), "memory": memory - {mark}, "log": in_text(daemon.log()),
             "arguments and environment": in_text(shown), "core": core}
+
+
+def without_a_store(there):
+    """The last password of all is not written over by what is done for the next."""
+    with there.daemon(OURS, "canaries-lost", "-a", "sasldb", "-O", there.root / "no-store") as daemon:
+        for password in TRIED:
+            daemon.verdict("anybody", password)
+        time.sleep(SETTLED)
+        return {word for pid in processes.family(daemon.process.pid) for word in in_memory(pid, TRIED)}
 
 
 def started(there, who, store):

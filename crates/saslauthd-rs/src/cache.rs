@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 use subtle::ConstantTimeEq;
+use zeroize::zeroize_stack;
 
 /// The verified passwords, at most a fixed number of them.
 pub struct Cache {
@@ -50,6 +51,9 @@ pub struct Entry {
     end: u32,
 }
 
+/// More of the stack than a MAC takes, in bytes.
+const STACK: usize = 2048;
+
 /// What a place of the table takes in memory, with the table's own byte.
 const PLACE_BYTES: usize = 1 + size_of::<(u64, Entry)>();
 
@@ -77,12 +81,10 @@ impl Cache {
     /// The MAC of whoever is told from others by these names, such as login and realm, with a password.
     #[must_use]
     pub fn mac(&self, who: &[&[u8]], password: &[u8]) -> Mac {
-        let mut hash = Blake2s256::new().chain_update(self.key.expose());
-        for part in who {
-            hash.update(u16::try_from(part.len()).expect("names have less than 64 KiB").to_ne_bytes());
-            hash.update(part);
-        }
-        Mac(*hash.chain_update(password).finalize().first_chunk().expect("BLAKE2s has more than sixteen bytes"))
+        let mac = mac(self.key.expose(), who, password);
+        // BLAKE2s leaves copies of its block behind, with the password in it.
+        zeroize_stack::<STACK>();
+        mac
     }
 
     /// What is known of a password that was right not longer ago than an entry lives.
@@ -118,6 +120,19 @@ impl Cache {
     pub fn tick(&mut self) {
         self.now = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
     }
+}
+
+/// In a frame of its own, so that all of it lies where the stack is wiped.
+#[inline(never)]
+fn mac(key: &[u8], who: &[&[u8]], password: &[u8]) -> Mac {
+    let mut hash = Blake2s256::new();
+    hash.update(key);
+    for part in who {
+        hash.update(u16::try_from(part.len()).expect("names have less than 64 KiB").to_ne_bytes());
+        hash.update(part);
+    }
+    hash.update(password);
+    Mac(*hash.finalize_reset().first_chunk().expect("BLAKE2s has more than sixteen bytes"))
 }
 
 impl Entry {
