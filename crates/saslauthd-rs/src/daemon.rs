@@ -5,7 +5,7 @@ use crate::{
     cli::detached,
     detach::{launch, leave_session},
     exit::{FAILED, Failure, RUNNING, print},
-    helper,
+    helper::{self, backend::Kind},
     keeper::{Keeper, Words},
     log::{Destination, Level, Log},
     login_check,
@@ -16,6 +16,7 @@ use crate::{
     status,
     systemd::socket_handed_over,
 };
+use nix::unistd::Uid;
 use sasldb::private::keep_memory_private;
 use std::{env, ffi::OsString, os::unix::net::UnixListener, process::ExitCode, rc::Rc};
 use tokio::{runtime, task::LocalSet};
@@ -38,7 +39,7 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
             return Ok(helper::main(&kind.to_string_lossy(), user.as_deref()));
         }
         [name, flag, words @ ..] if flag == "--serve" => {
-            return match decide([name].into_iter().chain(words).cloned())? {
+            return match decide([name].into_iter().chain(words).cloned()).inspect_err(leave_word)? {
                 Task::Serve(settings) => serving::serve(&settings).map(|()| ExitCode::SUCCESS),
                 _ => Err(Failure::new("--serve is the daemon's own flag")),
             };
@@ -57,6 +58,13 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
         Task::Serve(settings) => keep(&settings, words, socket_handed_over())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where one that ended is started again, nobody looks at standard error any more.
+fn leave_word(failure: &Failure) {
+    let log = Log::new(Destination::Syslog, false);
+    log.started();
+    log.write(Level::Error, failure);
 }
 
 /// Says on standard error what is odd, and fails where a start would fail for the configuration.
@@ -83,6 +91,12 @@ fn keep(settings: &Settings, words: &[OsString], socket: Option<UnixListener>) -
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let log = Log::new(settings.log, settings.verbose);
     let here = env::current_dir().ok();
+    if settings.mechanisms.iter().any(|mechanism| mechanism.takes(Kind::Pam)) && !Uid::effective().is_root() {
+        log.write(
+            Level::Warning,
+            "pam: modules like pam_unix know nobody's password but for root, and say that it is wrong",
+        );
+    }
     LocalSet::new().block_on(&runtime, async {
         // Whom to send a signal, nobody can know before the directory is claimed.
         let signals = Signals::take().map_err(failed)?;

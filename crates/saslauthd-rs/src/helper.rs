@@ -9,7 +9,11 @@ pub mod backend;
 mod channel;
 mod wear;
 
-use crate::privileges::{Account, be_named, gain_no_more, only_read};
+use crate::{
+    detach::leave_session,
+    privileges::{Account, be_named, gain_no_more, only_read},
+    sandbox::{self, Network},
+};
 use answer::Answer;
 use backend::{Backend, Kind};
 use channel::Channel;
@@ -33,6 +37,8 @@ pub const RETIRED: u8 = 75;
 #[must_use]
 pub fn main(kind: &str, user: Option<&str>) -> ExitCode {
     close_inherited();
+    // A session of its own, and so a group, by which all that it starts is found.
+    leave_session();
     be_named();
     keep_memory_private();
     take_signals_as_they_come();
@@ -56,20 +62,27 @@ pub fn main(kind: &str, user: Option<&str>) -> ExitCode {
 fn give_up(kind: Kind, user: Option<&str>) -> Result<(), String> {
     match kind {
         Kind::Pam => Ok(()),
-        Kind::Shadow | Kind::Getpwent => only_read().map_err(|error| error.to_string()),
+        Kind::Shadow | Kind::Getpwent => only_read(account(user)?.as_ref()),
         Kind::Crypt => {
-            let account = user.map(Account::find).transpose().map_err(|failure| failure.to_string())?;
-            account.flatten().map_or(Ok(()), |account| account.assume()).map_err(|failure| failure.to_string())?;
+            account(user)?.map_or(Ok(()), |account| account.assume()).map_err(|failure| failure.to_string())?;
             gain_no_more();
             Ok(())
         }
     }
 }
 
+fn account(user: Option<&str>) -> Result<Option<Account>, String> {
+    user.map(Account::find).transpose().map(Option::flatten).map_err(|failure| failure.to_string())
+}
+
 /// Gives the status of the process.
 fn serve(kind: Kind) -> io::Result<u8> {
     let mut channel = Channel::take_stdin()?;
     let (mut backend, mut wear) = (load(kind), Wear::default());
+    if kind == Kind::Crypt {
+        // What the kernel has none of, the serving process has said.
+        let _ = sandbox::enter(&[], Network::Unused);
+    }
     let process = Process::current();
     loop {
         let answer = match channel.receive()? {

@@ -19,7 +19,7 @@ use crate::{
 use helper::Helper;
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{AccessFlags, Pid, access},
 };
 use sasl_system::descriptors;
 use std::{
@@ -40,7 +40,7 @@ use tokio::{
     process::{Child, Command},
     select,
     task::spawn_local,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 /// How much longer the serving process may take to end, when it is told to, than it gives its clients.
@@ -62,6 +62,9 @@ pub struct Words<'a> {
     pub here: Option<PathBuf>,
 }
 
+/// So many errands a second are more than it ever has: who has more waits.
+const MOST_ERRANDS: u32 = 500;
+
 /// What the main process has.
 #[derive(Debug)]
 pub struct Keeper<'a> {
@@ -74,7 +77,8 @@ pub struct Keeper<'a> {
     socket: Socket,
     /// The control socket, and those of scrapers: made with the first one.
     doors: Vec<OwnedFd>,
-    helpers: Rc<Cell<usize>>,
+    /// How many there are of each kind.
+    helpers: [Rc<Cell<usize>>; Kind::COUNT],
 }
 
 /// The socket that clients connect to.
@@ -98,6 +102,8 @@ struct Server {
     takes_signals: bool,
     /// It is to read its configuration anew as soon as it can.
     is_behind: bool,
+    /// How many errands it may still have in this second, and when the next begins.
+    errands: (u32, Instant),
 }
 
 /// What happens.
@@ -120,7 +126,7 @@ impl<'a> Keeper<'a> {
         (signals, socket): (Signals, Option<UnixListener>),
     ) -> Self {
         let socket = socket.map_or(Socket::Wanted, Socket::Theirs);
-        let (manager, helpers) = (Manager::from_environment(), Rc::default());
+        let (manager, helpers) = (Manager::from_environment(), Default::default());
         Self { settings, words, directory, log, manager, signals, socket, doors: Vec::new(), helpers }
     }
 
@@ -153,10 +159,9 @@ impl<'a> Keeper<'a> {
                 }
                 Event::Ended(status) if !serves => return Err(Failure::silent(code(status))),
                 Event::Ended(status) => {
-                    self.log
-                        .write(Level::Error, format_args!("serving process ended ({}); started again", shown(&status)));
+                    self.log.write(Level::Error, format_args!("serving process ended ({})", shown(&status)));
                     sleep_until(server.started + PAUSE).await;
-                    server = self.start()?;
+                    server = self.start_again().await;
                 }
             }
         }
@@ -207,13 +212,14 @@ impl<'a> Keeper<'a> {
         ours.set_nonblocking(true).map_err(failed)?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("saslauthd").arg("--serve").args(&self.words.typed[1..]);
-        self.words.here.iter().for_each(|here| {
-            command.current_dir(here);
-        });
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         OURS.iter().for_each(|name| {
             command.env_remove(name);
         });
+        // That may be gone, or closed to us: then files must not be named from there.
+        if let Some(here) = self.words.here.as_ref().filter(|here| access(*here, AccessFlags::X_OK).is_ok()) {
+            command.current_dir(here);
+        }
         let child = command.spawn().map_err(failed)?;
         Ok(Server {
             child,
@@ -221,7 +227,22 @@ impl<'a> Keeper<'a> {
             started: Instant::now(),
             takes_signals: false,
             is_behind: false,
+            errands: (MOST_ERRANDS, Instant::now()),
         })
+    }
+
+    /// Until it can be started.
+    async fn start_again(&self) -> Server {
+        loop {
+            match self.start() {
+                Ok(server) => {
+                    self.log.write(Level::Info, "serving process started again");
+                    return server;
+                }
+                Err(failure) => self.log.write(Level::Error, failure),
+            }
+            sleep(PAUSE).await;
+        }
     }
 
     fn give_socket(&mut self, server: &Server) -> Result<(), Failure> {
@@ -277,8 +298,8 @@ impl<'a> Keeper<'a> {
 
     /// One of a kind that the settings have, as long as there are not more than a pool has use for.
     fn helper(&self, kind: Kind) -> Option<Ends> {
-        let is_known = self.settings.mechanisms.iter().any(|mechanism| mechanism.takes(kind));
-        if !is_known || self.helpers.get() >= most_helpers(self.settings) {
+        let helpers = Rc::clone(&self.helpers[kind as usize]);
+        if helpers.get() >= most_helpers(kind, self.settings) {
             let refused = || format!("helper for {} refused to the serving process", kind.name());
             self.log.decision(Class::Refusal, Level::Error, refused);
             return None;
@@ -287,7 +308,6 @@ impl<'a> Keeper<'a> {
             self.log.write(Level::Error, format_args!("could not start a helper for {}: {error}", kind.name()));
         });
         let (ends, minded) = started.ok()?;
-        let helpers = Rc::clone(&self.helpers);
         helpers.set(helpers.get() + 1);
         spawn_local(async move {
             minded.await;
@@ -301,19 +321,33 @@ impl Server {
     /// What it says, or that it has ended. Who hangs up, or talks nonsense, is made to end.
     async fn next(&mut self) -> Event {
         let mut bytes = [0; LENGTH];
+        if self.errands.0 == 0 {
+            sleep_until(self.errands.1 + Duration::from_secs(1)).await;
+            self.errands = (MOST_ERRANDS, Instant::now());
+        }
         loop {
             select! {
                 biased;
                 ready = self.line.readable() => match ready.and_then(|()| self.line.try_read(&mut bytes)) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     said => match said.ok().filter(|length| *length == LENGTH).and(Errand::decode(bytes)) {
-                        Some(errand) => return Event::Said(errand),
+                        Some(errand) => {
+                            self.count();
+                            return Event::Said(errand);
+                        }
                         None => return Event::Ended(self.last_of_it().await),
                     },
                 },
                 status = self.child.wait() => return Event::Ended(status),
             }
         }
+    }
+
+    fn count(&mut self) {
+        if self.errands.1.elapsed() >= Duration::from_secs(1) {
+            self.errands = (MOST_ERRANDS, Instant::now());
+        }
+        self.errands.0 -= 1;
     }
 
     async fn last_of_it(&mut self) -> io::Result<ExitStatus> {
@@ -349,11 +383,11 @@ impl Server {
     }
 }
 
-/// As many as the pools have use for, those of the configuration before a HUP besides.
-fn most_helpers(settings: &Settings) -> usize {
-    let at_once = |kind| if kind == Kind::Pam { settings.pam_helpers } else { settings.threads };
-    let kinds = Kind::all().filter(|kind| settings.mechanisms.iter().any(|mechanism| mechanism.takes(*kind)));
-    2 * kinds.map(at_once).map(most_processes).sum::<usize>()
+/// As many as the pools have use for, that of the configuration before a HUP besides; none of a kind that there is no pool for.
+fn most_helpers(kind: Kind, settings: &Settings) -> usize {
+    let at_once = if kind == Kind::Pam { settings.pam_helpers } else { settings.threads };
+    let is_used = settings.mechanisms.iter().any(|mechanism| mechanism.takes(kind));
+    if is_used { 2 * most_processes(at_once) } else { 0 }
 }
 
 fn code(status: io::Result<ExitStatus>) -> u8 {

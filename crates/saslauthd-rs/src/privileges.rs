@@ -7,7 +7,7 @@ use nix::{
     libc::MCL_ONFAULT,
     sys::{
         mman::{MlockAllFlags, mlockall},
-        prctl::{set_name, set_no_new_privs, set_pdeathsig},
+        prctl::{set_keepcaps, set_name, set_no_new_privs, set_pdeathsig},
         resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit},
         signal::Signal,
     },
@@ -125,20 +125,38 @@ pub fn lock_memory() -> bool {
     is_unlimited && mlockall(flags).is_ok()
 }
 
-/// Gives up all that reading files does not take which root alone may read, where we are root.
+/// Becomes `account`, if there is one, and gives up all but the right to read what root alone may read.
 ///
 /// # Errors
-/// Where the system refuses.
-pub fn only_read() -> Result<(), CapsError> {
+/// Where the system refuses, in words.
+pub fn only_read(account: Option<&Account>) -> Result<(), String> {
     if !Uid::effective().is_root() {
         return Ok(());
     }
-    let wanted = CapsHashSet::from_iter([Capability::CAP_DAC_READ_SEARCH]);
-    let kept = caps::read(None, CapSet::Permitted)?.intersection(&wanted).copied().collect();
-    caps::clear(None, CapSet::Bounding)?;
-    caps::clear(None, CapSet::Inheritable)?;
-    caps::set(None, CapSet::Effective, &kept)?;
-    caps::set(None, CapSet::Permitted, &kept)?;
+    forget_what_could_be_gained().map_err(|error| error.to_string())?;
+    if let Some(account) = account {
+        set_keepcaps(true).map_err(|error| error.to_string())?;
+        account.assume().map_err(|failure| failure.to_string())?;
+    }
+    keep(Capability::CAP_DAC_READ_SEARCH).map_err(|error| error.to_string())?;
     gain_no_more();
     Ok(())
+}
+
+/// Where that is not ours to do, there is no way to what could be gained all the same: nothing is gained any more.
+fn forget_what_could_be_gained() -> Result<(), CapsError> {
+    match caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
+        true => caps::clear(None, CapSet::Bounding),
+        false => Ok(()),
+    }
+}
+
+/// Of all capabilities this one alone, if it is there.
+fn keep(wanted: Capability) -> Result<(), CapsError> {
+    let permitted = caps::read(None, CapSet::Permitted)?;
+    let kept = permitted.into_iter().filter(|capability| *capability == wanted).collect();
+    caps::clear(None, CapSet::Inheritable)?;
+    caps::set(None, CapSet::Effective, &CapsHashSet::new())?;
+    caps::set(None, CapSet::Permitted, &kept)?;
+    caps::set(None, CapSet::Effective, &kept)
 }

@@ -4,6 +4,7 @@
 mod calls;
 
 use crate::log::Level;
+pub use calls::Network;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -15,16 +16,6 @@ use std::{
     error::Error,
     path::{Path, PathBuf},
 };
-
-/// Whether there are servers that passwords are checked by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
-pub enum Network {
-    /// It connects to them.
-    Used,
-    /// There are none.
-    Unused,
-}
 
 /// What landlock is asked for. A kernel that knows less does what it can.
 const KNOWN: ABI = ABI::V6;
@@ -44,7 +35,7 @@ pub fn enter(writable: &[PathBuf], network: Network) -> Vec<(Level, String)> {
         }
         Err(error) => Some((Level::Warning, format!("no landlock: {error}"))),
     };
-    let seccomp = filter().err().map(|error| (Level::Warning, format!("no seccomp: {error}")));
+    let seccomp = filter(network).err().map(|error| (Level::Warning, format!("no seccomp: {error}")));
     landlock.into_iter().chain(seccomp).collect()
 }
 
@@ -76,9 +67,9 @@ fn allow(rules: RulesetCreated, place: &Path, access: BitFlags<AccessFs>) -> Res
 
 /// Two filters, of which the stricter answer counts: one knows which calls there may be, and one says of `clone3(2)`, whose flags
 /// a filter cannot see, that there is no such call, so that the C library takes `clone(2)`.
-fn filter() -> Result<(), Box<dyn Error>> {
+fn filter(network: Network) -> Result<(), Box<dyn Error>> {
     let unknown = filter_of(calls::unseen(), SeccompAction::Allow, SeccompAction::Errno(ENOSYS))?;
-    let allowed = filter_of(calls::allowed()?, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
+    let allowed = filter_of(calls::allowed(network)?, SeccompAction::Errno(EPERM), SeccompAction::Allow)?;
     apply_filter(&unknown)?;
     Ok(apply_filter(&allowed)?)
 }

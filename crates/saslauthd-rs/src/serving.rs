@@ -4,7 +4,7 @@
 use crate::{
     assembly::{Assembly, prepare},
     control::Door,
-    detach::let_go,
+    detach::{leave_session, let_go},
     errands::{Errand, Errands, Favour},
     exit::Failure,
     listener::Listener,
@@ -21,6 +21,7 @@ use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
     unistd::{AccessFlags, Uid, access, getppid},
 };
+use sasl_system::process::close_inherited;
 use sasldb::private::keep_memory_private;
 use std::{
     io,
@@ -51,6 +52,9 @@ type Gaps = Vec<(Level, String)>;
 /// What keeps it from serving.
 pub fn serve(settings: &Settings) -> Result<(), Failure> {
     let parent = getppid().as_raw().unsigned_abs();
+    close_inherited();
+    // A terminal is none of its business: whoever has one can type into it.
+    leave_session();
     be_named();
     keep_memory_private();
     let failed = |error| Failure::new(format!("serving: {error}"));
@@ -189,6 +193,8 @@ async fn run(
 ) -> io::Result<()> {
     let service = &assembly.service();
     let (end, ended) = oneshot::channel();
+    // Until all is answered: whoever hangs up on the main process is made to end.
+    let _line = Rc::clone(&errands);
     // A task of its own, so that a login does not turn it over.
     spawn_local(attend(signals, (assembly, errands), end));
     spawn_local(Rc::clone(service).look_for_servers());

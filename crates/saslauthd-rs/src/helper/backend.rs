@@ -42,10 +42,8 @@ impl Kind {
     const ALL: [(Self, &str); 4] =
         [(Self::Pam, "pam"), (Self::Shadow, "shadow"), (Self::Getpwent, "getpwent"), (Self::Crypt, "crypt")];
 
-    /// All of them.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().map(|(kind, _)| kind)
-    }
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
 
     /// The one of that name.
     #[must_use]

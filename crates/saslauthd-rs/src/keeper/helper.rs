@@ -56,7 +56,6 @@ impl Helper {
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(channel)
             .stdout(Stdio::null())
-            .process_group(0)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         Ok(Self { child, group })
@@ -97,7 +96,8 @@ impl Helper {
             for pid in self.child.id().map(|_| descendants(group)).unwrap_or_default() {
                 let _ = kill(pid, Signal::SIGKILL);
             }
-            // It may have ended, and left nobody behind.
+            // It may have ended, and left nobody behind; or not have come to lead a group.
+            let _ = self.child.start_kill();
             let _ = killpg(group, Signal::SIGKILL);
         }
     }

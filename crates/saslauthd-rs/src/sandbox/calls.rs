@@ -1,7 +1,20 @@
 //! The system calls that serving takes: of the C library, tokio, the store, and looking up names of servers.
 
-use nix::libc::{self, c_long};
+use nix::{
+    libc::{self, c_int, c_long},
+    unistd::getpid,
+};
 use seccompiler::{BackendError, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
+
+/// Whether there are servers that passwords are checked by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "complete by nature")]
+pub enum Network {
+    /// It connects to them.
+    Used,
+    /// There are none.
+    Unused,
+}
 
 /// Calls, and on which conditions; without any, always.
 pub(super) type Rules = Vec<(i64, Vec<SeccompRule>)>;
@@ -38,7 +51,6 @@ const PROCESS: &[c_long] = &[
     libc::SYS_munmap,
     libc::SYS_nanosleep,
     libc::SYS_prctl,
-    libc::SYS_prlimit64,
     libc::SYS_restart_syscall,
     libc::SYS_rseq,
     libc::SYS_rt_sigaction,
@@ -49,7 +61,6 @@ const PROCESS: &[c_long] = &[
     libc::SYS_set_robust_list,
     libc::SYS_sigaltstack,
     libc::SYS_sysinfo,
-    libc::SYS_tgkill,
     libc::SYS_uname,
 ];
 
@@ -73,7 +84,6 @@ const FILES: &[c_long] = &[
     libc::SYS_ftruncate,
     libc::SYS_getcwd,
     libc::SYS_getdents64,
-    libc::SYS_ioctl,
     libc::SYS_lseek,
     libc::SYS_mkdirat,
     libc::SYS_newfstatat,
@@ -118,7 +128,6 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_sendto,
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
-    libc::SYS_socket,
     libc::SYS_socketpair,
 ];
 
@@ -146,13 +155,44 @@ const OLDER: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[c_long] = &[];
 
-/// Those that are allowed; of `clone(2)`, what makes a thread and no process.
-pub(super) fn allowed() -> Result<Rules, BackendError> {
-    const THREAD: u64 = libc::CLONE_THREAD.unsigned_abs() as u64;
-    let is_thread = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(THREAD), THREAD)?;
-    let clone = (libc::SYS_clone, vec![SeccompRule::new(vec![is_thread])?]);
+/// Those that are allowed.
+pub(super) fn allowed(network: Network) -> Result<Rules, BackendError> {
     let always = [PROCESS, FILES, SOCKETS, OLDER].into_iter().flatten().map(|call| (*call, Vec::new()));
-    Ok(always.chain([clone]).collect())
+    Ok(always.chain(conditional(network)?).collect())
+}
+
+/// Those that are allowed for some arguments.
+fn conditional(network: Network) -> Result<Rules, BackendError> {
+    const THREAD: u64 = libc::CLONE_THREAD.unsigned_abs() as u64;
+    let families: &[c_int] = match network {
+        Network::Unused => &[libc::AF_UNIX],
+        // The last one is for looking up names.
+        Network::Used => &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK],
+    };
+    let families = families.iter().map(|family| rule(&[(0, SeccompCmpOp::Eq, number(*family))]));
+    Ok(vec![
+        // A thread, and no process.
+        (libc::SYS_clone, vec![rule(&[(0, SeccompCmpOp::MaskedEq(THREAD), THREAD)])?]),
+        // Not what types into a terminal.
+        (libc::SYS_ioctl, vec![rule(&[(1, SeccompCmpOp::Ne, libc::TIOCSTI), (1, SeccompCmpOp::Ne, libc::TIOCLINUX)])?]),
+        // Its own limits, and signals to its own threads.
+        (libc::SYS_prlimit64, vec![rule(&[(0, SeccompCmpOp::Eq, 0)])?]),
+        (libc::SYS_tgkill, vec![rule(&[(0, SeccompCmpOp::Eq, number(getpid().as_raw()))])?]),
+        (libc::SYS_socket, families.collect::<Result<_, _>>()?),
+    ])
+}
+
+/// All of these, each of an argument's lower half.
+fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> Result<SeccompRule, BackendError> {
+    let condition = |(at, compare, value): &(u8, SeccompCmpOp, u64)| {
+        let half = SeccompCmpArgLen::Dword;
+        SeccompCondition::new(*at, half, compare.clone(), *value)
+    };
+    SeccompRule::new(conditions.iter().map(condition).collect::<Result<_, _>>()?)
+}
+
+fn number(value: c_int) -> u64 {
+    value.unsigned_abs().into()
 }
 
 /// Those that are said not to exist.
