@@ -10,6 +10,7 @@ use crate::{
     cache::Cache,
     check::{Checker, Remember},
     database::Database,
+    endpoint,
     errands::Errands,
     exit::Failure,
     helper::backend::Kind,
@@ -138,7 +139,8 @@ impl Display for Reader<'_> {
 }
 
 fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
-    let most_open = most_open(files, checker.descriptors()).min(settings.limits.connections);
+    let doors = (1 + settings.metrics.len()) * endpoint::DESCRIPTORS;
+    let most_open = most_open(files, checker.descriptors() + doors).min(settings.limits.connections);
     Limits {
         deadline: settings.limits.deadline,
         most_open,

@@ -1,6 +1,10 @@
 //! Who asks the daemon about itself: whoever runs it, over the control socket, and scrapers, who get the metrics alone.
 
-use crate::{endpoint::Bound, peer::Client, session::Service};
+use crate::{
+    endpoint::{AT_ONCE, Bound},
+    peer::Client,
+    session::Service,
+};
 use nix::unistd::geteuid;
 use sasl_wire::{
     control::{CHECK, MAX_HEAD, METRICS, Malformed, Request, Status, decode_request, encode_response},
@@ -22,14 +26,11 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-/// So many are served at once at each door. Others wait.
-const AT_ONCE: usize = 4;
+/// How long somebody may take to ask: who has a place and says nothing makes others wait.
+const ASKING: Duration = Duration::from_secs(1);
 
-/// How many descriptors a door takes, with those that it serves.
-pub const DESCRIPTORS: usize = 1 + AT_ONCE;
-
-/// How long somebody may take to ask, and then to take the answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long they may take to take the answer.
+const TAKING: Duration = Duration::from_secs(5);
 
 /// How long to leave the system alone when it has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -55,7 +56,7 @@ enum Visitor {
 }
 
 impl Door {
-    /// For whoever runs the daemon: root, and the user that it runs as.
+    /// For whoever runs the daemon: root, and whom it was started as.
     ///
     /// # Errors
     /// Where the system refuses.
@@ -172,7 +173,7 @@ fn refusal(malformed: Malformed) -> String {
 /// so that no copy of a password stays behind.
 async fn read_request(stream: &mut (impl AsyncRead + Unpin), longest_body: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_HEAD + longest_body));
-    timeout(DEADLINE, async {
+    timeout(ASKING, async {
         while matches!(decode_request(&bytes, longest_body), Ok(Decoded::Short(_))) {
             if stream.read_buf(&mut *bytes).await? == 0 {
                 break;
@@ -184,7 +185,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), longest_body: usize
 }
 
 async fn send(stream: &mut (impl AsyncWrite + Unpin), response: &str) -> io::Result<()> {
-    timeout(DEADLINE, async {
+    timeout(TAKING, async {
         stream.write_all(response.as_bytes()).await?;
         stream.shutdown().await
     })

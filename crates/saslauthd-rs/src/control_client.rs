@@ -54,9 +54,10 @@ impl Daemon {
             (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 Err(failed(&self.shown, "the daemon does not answer"))
             }
-            (None, _) => {
-                Err(failed(&self.shown, "the daemon closed the connection; it answers root and its own user alone"))
-            }
+            (None, _) => Err(failed(
+                &self.shown,
+                "the daemon closed the connection; it answers root, and whom it was started as, alone",
+            )),
         }
     }
 }
@@ -66,7 +67,7 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             "no daemon runs there; -m names its run directory".into()
         }
-        io::ErrorKind::PermissionDenied => "only root and the daemon's own user may ask it".into(),
+        io::ErrorKind::PermissionDenied => "only root, and whom the daemon was started as, may ask it".into(),
         _ => error.to_string(),
     }
 }

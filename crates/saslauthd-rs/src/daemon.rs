@@ -71,6 +71,7 @@ fn leave_word(failure: &Failure) {
 fn check_configuration(settings: &Settings) -> Result<(), Failure> {
     let log = Rc::new(Log::new(Destination::Stderr, true));
     settings.socket_gid()?;
+    settings.account()?;
     let checker = prepare(settings, &log, &Rc::default())?.checker(settings, &log, None)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("looking names up: {error}")))?;

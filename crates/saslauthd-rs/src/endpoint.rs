@@ -1,12 +1,20 @@
 //! Where scrapers find the metrics: an address of this host alone.
 
-use crate::{exit::Failure, socket::listen_at};
+use crate::{
+    exit::Failure,
+    socket::{Place, listen_at},
+    trust::{Doubt, trust},
+};
+use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
 use sasl_system::descriptors;
 use std::{
     fmt, fs, io,
     net::{self, SocketAddr},
-    os::{fd::OwnedFd, unix},
-    path::PathBuf,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::{self, fs::MetadataExt},
+    },
+    path::{Path, PathBuf},
 };
 
 /// One such place.
@@ -32,8 +40,16 @@ pub enum Bound {
 /// With the socket of clients and the control socket, as many as go from one process to another at once.
 const MOST: usize = descriptors::MOST - 2;
 
+/// So many are served at once at each, and at the control socket. Others wait.
+pub const AT_ONCE: usize = 16;
+
+/// How many descriptors each takes, with those that it serves.
+pub const DESCRIPTORS: usize = 1 + AT_ONCE;
+
 /// Whoever may enter the directory may scrape. There is no secret on the page.
 const MODE: u32 = 0o666;
+
+const STICKY: u32 = 0o1000;
 
 impl Endpoint {
     /// Reads `127.0.0.1:PORT`, `[::1]:PORT` or `unix:/PATH`.
@@ -58,44 +74,109 @@ impl Endpoint {
     /// Reads several.
     ///
     /// # Errors
-    /// Where one of them is none, or there are too many.
+    /// Where one of them is none or is there twice, or there are too many.
     pub fn parse_all<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Self>, String> {
         let all = texts.map(Self::parse).collect::<Result<Vec<_>, _>>()?;
-        if all.len() <= MOST { Ok(all) } else { Err(format!("at most {MOST} addresses")) }
+        let twice = all.iter().enumerate().find(|(at, each)| all[..*at].contains(each));
+        match twice {
+            Some((_, endpoint)) => Err(format!("{endpoint}: twice")),
+            None if all.len() > MOST => Err(format!("at most {MOST} addresses")),
+            None => Ok(all),
+        }
     }
 
-    /// Listens there.
+    fn bind(&self) -> Result<Listening, Failure> {
+        let failed = |error: &dyn fmt::Display| Failure::new(format!("metrics: {self}: {error}"));
+        let (socket, place) = match self {
+            Self::Tcp(address) => (net::TcpListener::bind(address).map_err(|error| failed(&error))?.into(), None),
+            Self::Unix(path) => {
+                trust_way_to(path).map_err(|why| failed(&why))?;
+                let (socket, place) = listen_at(path, path, MODE, None).map_err(|failure| failed(&failure))?;
+                (socket.into(), Some(place))
+            }
+        };
+        Ok(Listening { endpoint: self.clone(), socket, place })
+    }
+}
+
+/// One that we listen at.
+#[derive(Debug)]
+pub struct Listening {
+    endpoint: Endpoint,
+    socket: OwnedFd,
+    /// The file that it has, if it has one.
+    place: Option<Place>,
+}
+
+impl Listening {
+    /// Listens at all of them that it can, and says why not at the others.
+    #[must_use]
+    pub fn at(endpoints: &[Endpoint]) -> (Vec<Self>, Vec<Failure>) {
+        let (mut all, mut failures) = (Vec::new(), Vec::new());
+        for endpoint in endpoints {
+            match endpoint.bind() {
+                Ok(listening) => all.push(listening),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        (all, failures)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Removes the file that it has, if it has one, and that is still the one.
+    pub fn remove(&self) {
+        self.place.iter().for_each(Place::remove);
+    }
+}
+
+impl AsFd for Listening {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Bound {
+    /// What a socket is, perhaps of another process: it says so itself.
     ///
     /// # Errors
-    /// With the address, where that cannot be.
-    pub fn bind(&self) -> Result<OwnedFd, Failure> {
-        match self {
-            Self::Tcp(address) => {
-                net::TcpListener::bind(address).map(OwnedFd::from).map_err(|error| self.failed(&error))
+    /// Where it is neither.
+    pub fn of(socket: OwnedFd) -> io::Result<Self> {
+        match getsockname::<SockaddrStorage>(socket.as_raw_fd())?.family() {
+            Some(AddressFamily::Unix) => Ok(Self::Unix(socket.into())),
+            Some(AddressFamily::Inet | AddressFamily::Inet6) => Ok(Self::Tcp(socket.into())),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+}
+
+/// Whoever can change a directory on the way there could have root remove, or make, a file elsewhere. In one that is sticky
+/// nobody can, but for what is their own.
+fn trust_way_to(path: &Path) -> Result<(), String> {
+    let parent = path.parent().unwrap_or(path);
+    let failed = |at: &Path, why: &dyn fmt::Display| format!("{}: {why}", at.display());
+    let real = parent.canonicalize().map_err(|error| failed(parent, &error))?;
+    for at in parent.ancestors().chain(real.ancestors()) {
+        let look = |looked: io::Result<fs::Metadata>| looked.map_err(|error| failed(at, &error));
+        let (entry, directory) = (look(fs::symlink_metadata(at))?, look(fs::metadata(at))?);
+        let is_sticky = at != parent && at != real && directory.mode() & STICKY != 0;
+        match (trust(&directory), trust(&entry)) {
+            (Err(Doubt::BelongsTo(user)), _) | (_, Err(Doubt::BelongsTo(user))) => {
+                let what =
+                    format!("belongs to {user}; name a directory of root's in metrics.listen, or with --metrics");
+                return Err(failed(at, &what));
             }
-            Self::Unix(path) => listen_at(path, path, MODE, None).map(OwnedFd::from),
+            (Err(Doubt::OthersWrite), _) if !is_sticky => {
+                return Err(failed(at, &"others can write this directory (chmod go-w ends that)"));
+            }
+            _ => {}
         }
     }
-
-    /// What was bound here, perhaps by another process.
-    #[must_use]
-    pub fn bound(&self, socket: OwnedFd) -> Bound {
-        match self {
-            Self::Tcp(_) => Bound::Tcp(socket.into()),
-            Self::Unix(_) => Bound::Unix(socket.into()),
-        }
-    }
-
-    /// Removes the file that it has, if it has one.
-    pub fn remove(&self) {
-        if let Self::Unix(path) = self {
-            let _ = fs::remove_file(path);
-        }
-    }
-
-    fn failed(&self, error: &io::Error) -> Failure {
-        Failure::new(format!("metrics: {self}: {error}"))
-    }
+    Ok(())
 }
 
 fn wrong(text: &str, why: &str) -> String {
@@ -114,6 +195,7 @@ impl fmt::Display for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn addresses_of_this_host_alone() {
@@ -133,5 +215,48 @@ mod tests {
             let said = Endpoint::parse(text).unwrap_err();
             assert!(said.starts_with(text) && said.contains(why), "{said}");
         }
+    }
+
+    #[test]
+    fn an_address_counts_once() {
+        let said = Endpoint::parse_all(["[::1]:1", "unix:/x", "[::1]:1"].into_iter()).unwrap_err();
+        assert_eq!(said, "[::1]:1: twice");
+    }
+
+    #[test]
+    fn an_address_that_is_taken_keeps_none_of_the_others() {
+        let scratch = tempfile::tempdir().unwrap();
+        let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let all = [
+            Endpoint::Tcp(taken.local_addr().unwrap()),
+            Endpoint::Unix(scratch.path().join("metrics")),
+            Endpoint::parse("127.0.0.1:0").unwrap(),
+        ];
+        let (listening, failures) = Listening::at(&all);
+        assert_eq!(failures.len(), 1);
+        assert!(failures[0].to_string().starts_with(&format!("metrics: {}: Address already in use", all[0])));
+        assert_eq!(listening.iter().map(Listening::endpoint).collect::<Vec<_>>(), [&all[1], &all[2]]);
+        let kinds: Vec<_> = listening.into_iter().map(|each| Bound::of(each.socket).unwrap()).collect();
+        assert!(matches!(kinds[..], [Bound::Unix(_), Bound::Tcp(_)]));
+    }
+
+    #[test]
+    fn a_way_that_others_can_change_is_not_taken() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (open, link) = (scratch.path().join("open"), scratch.path().join("link"));
+        fs::create_dir_all(open.join("within")).unwrap();
+        let mode = |mode| fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        unix::fs::symlink(open.join("within"), &link).unwrap();
+        for way in [open.join("within"), link] {
+            let endpoint = Endpoint::Unix(way.join("metrics"));
+            mode(0o777);
+            let said = endpoint.bind().unwrap_err().to_string();
+            assert!(said.starts_with("metrics: unix:/") && said.contains("open: others can write this"), "{said}");
+            mode(0o1777);
+            endpoint.bind().unwrap().remove();
+            assert!(!way.join("metrics").exists());
+        }
+        let said = Endpoint::Unix(open.join("metrics")).bind().unwrap_err().to_string();
+        assert!(said.contains("open: others can write this"), "{said}");
     }
 }

@@ -5,7 +5,7 @@ mod helper;
 
 use crate::{
     detach::report_ready,
-    endpoint::Endpoint,
+    endpoint::Listening,
     errands::{Ends, Errand, Favour, LENGTH},
     exit::{FAILED, Failure},
     helper::backend::Kind,
@@ -75,8 +75,9 @@ pub struct Keeper<'a> {
     manager: Manager,
     signals: Signals,
     socket: Socket,
-    /// The control socket, and those of scrapers: made with the first one.
+    /// The control socket, and those of scrapers below: made with the first one.
     doors: Vec<OwnedFd>,
+    metrics: Vec<Listening>,
     /// How many there are of each kind.
     helpers: [Rc<Cell<usize>>; Kind::COUNT],
 }
@@ -126,8 +127,9 @@ impl<'a> Keeper<'a> {
         (signals, socket): (Signals, Option<UnixListener>),
     ) -> Self {
         let socket = socket.map_or(Socket::Wanted, Socket::Theirs);
-        let (manager, helpers) = (Manager::from_environment(), Default::default());
-        Self { settings, words, directory, log, manager, signals, socket, doors: Vec::new(), helpers }
+        let (manager, helpers, doors, metrics) =
+            (Manager::from_environment(), Default::default(), Vec::new(), Vec::new());
+        Self { settings, words, directory, log, manager, signals, socket, doors, metrics, helpers }
     }
 
     /// Has clients served until it is told to end.
@@ -182,7 +184,7 @@ impl<'a> Keeper<'a> {
     async fn end(&self, mut server: Server) -> Result<(), Failure> {
         self.manager.tell(State::Stopping);
         self.directory.remove_sockets();
-        self.settings.metrics.iter().for_each(Endpoint::remove);
+        self.metrics.iter().for_each(Listening::remove);
         if !server.takes_signals {
             return Ok(());
         }
@@ -247,7 +249,7 @@ impl<'a> Keeper<'a> {
 
     fn give_socket(&mut self, server: &Server) -> Result<(), Failure> {
         if self.doors.is_empty() {
-            self.doors = self.open_doors()?;
+            self.open_doors()?;
         }
         if matches!(self.socket, Socket::Wanted) {
             let socket = self.directory.listen(MUX, self.settings.socket_mode, self.settings.socket_gid()?)?;
@@ -262,14 +264,22 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    fn open_doors(&self) -> Result<Vec<OwnedFd>, Failure> {
-        let control = self.directory.listen(CONTROL, 0o600, None).map(OwnedFd::from);
-        [control].into_iter().chain(self.settings.metrics.iter().map(Endpoint::bind)).collect()
+    /// Anybody on this host can take an address of scrapers, which must not keep others from logging in.
+    fn open_doors(&mut self) -> Result<(), Failure> {
+        self.doors = vec![self.directory.listen(CONTROL, 0o600, None)?.into()];
+        let (metrics, failures) = Listening::at(&self.settings.metrics);
+        failures.iter().for_each(|failure| self.log.write(Level::Warning, format_args!("{failure}; served without")));
+        self.metrics = metrics;
+        Ok(())
     }
 
     /// The socket of clients, and behind it the others.
     fn grant(&self, server: &Server, favour: Favour, socket: &UnixListener) {
-        let all: Vec<_> = [socket.as_fd()].into_iter().chain(self.doors.iter().map(AsFd::as_fd)).collect();
+        let all: Vec<_> = [socket.as_fd()]
+            .into_iter()
+            .chain(self.doors.iter().map(AsFd::as_fd))
+            .chain(self.metrics.iter().map(AsFd::as_fd))
+            .collect();
         server.grant(favour, &all);
     }
 

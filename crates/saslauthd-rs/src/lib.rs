@@ -42,4 +42,5 @@ pub mod systemd;
 pub mod tally;
 pub mod testsaslauthd;
 pub mod throttle;
+pub mod trust;
 pub mod turns;

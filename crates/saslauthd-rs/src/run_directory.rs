@@ -2,14 +2,15 @@
 
 use crate::{
     exit::{Failure, RUNNING},
-    socket::listen_at,
+    socket::{self, listen_at},
+    trust::{self, Doubt},
 };
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, fcntl},
     libc,
     sys::stat::{Mode, umask},
-    unistd::{Gid, Uid, chdir, getpid},
+    unistd::{Gid, chdir, getpid},
 };
 use std::{
     cell::RefCell,
@@ -32,7 +33,7 @@ pub struct RunDirectory {
     /// Holds the lock for as long as we live.
     pid_file: File,
     /// What we listen on.
-    sockets: RefCell<Vec<&'static str>>,
+    sockets: RefCell<Vec<socket::Place>>,
 }
 
 const PID_FILE: &str = "saslauthd.pid";
@@ -75,16 +76,14 @@ impl RunDirectory {
     /// # Errors
     /// Where something else has the name.
     pub fn listen(&self, name: &'static str, mode: u32, group: Option<Gid>) -> Result<UnixListener, Failure> {
-        let socket = listen_at(Path::new(name), &self.path.join(name), mode, group)?;
-        self.sockets.borrow_mut().push(name);
+        let (socket, place) = listen_at(Path::new(name), &self.path.join(name), mode, group)?;
+        self.sockets.borrow_mut().push(place);
         Ok(socket)
     }
 
-    /// Removes the sockets: nobody new comes.
+    /// Removes the sockets, as far as they are still ours: nobody new comes.
     pub fn remove_sockets(&self) {
-        for name in self.sockets.borrow_mut().drain(..) {
-            let _ = fs::remove_file(name);
-        }
+        self.sockets.borrow_mut().drain(..).for_each(|place| place.remove());
     }
 
     fn write_pid(&self) -> Result<(), Failure> {
@@ -116,14 +115,15 @@ fn make(path: &Path) -> Result<(), Failure> {
 /// is where we are, which is not what `path` says if somebody moved it.
 fn trust(path: &Path) -> Result<(), Failure> {
     let metadata = fs::metadata(".").map_err(|error| trouble(path, "could not look at", error))?;
-    let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
-    match ours && metadata.mode() & 0o022 == 0 {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "{}: others can write this directory (chmod go-w, chown root ends that)",
-            path.display()
-        ))),
-    }
+    trust::trust(&metadata).map_err(|doubt| {
+        let path = path.display();
+        Failure::new(match doubt {
+            Doubt::BelongsTo(user) => {
+                format!("{path}: belongs to {user}: start it as that user, or name another directory with -m")
+            }
+            Doubt::OthersWrite => format!("{path}: others can write this directory (chmod go-w ends that)"),
+        })
+    })
 }
 
 /// The lock is the one that the original takes, so that neither starts beside the other. A file that whoever had the

@@ -5,6 +5,7 @@ use crate::{
     assembly::{Assembly, prepare},
     control::Door,
     detach::{leave_session, let_go},
+    endpoint::Bound,
     errands::{Errand, Errands, Favour},
     exit::Failure,
     listener::Listener,
@@ -67,7 +68,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         end_with_parent(parent)?;
         errands.say(Errand::Configured);
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
-        let listener = listen(sockets, settings, &assembly.service()).map_err(failed)?;
+        let listener = listen(sockets, &assembly.service()).map_err(failed)?;
         log.started();
         gaps.iter().for_each(|(level, gap)| log.write(*level, gap));
         errands.say(Errand::Serving);
@@ -132,7 +133,7 @@ fn warn_of_stores(settings: &Settings, (account, log): (&Account, &Log)) {
 
 /// With the groups of the stores, so that one that its group may read can be read.
 fn account(settings: &Settings) -> Result<Option<Account>, Failure> {
-    let mut account = Account::find(&settings.user)?;
+    let mut account = settings.account()?;
     if let Some(account) = &mut account {
         settings.mechanisms.iter().filter_map(store).for_each(|path| account.join_group_of(path));
     }
@@ -164,13 +165,13 @@ fn leave_word(log: &Log, failure: &Failure) {
 }
 
 /// The first is that of clients, the second the control socket; those of scrapers are behind them.
-fn listen(sockets: Vec<OwnedFd>, settings: &Settings, service: &Rc<Service>) -> io::Result<Listener> {
+fn listen(sockets: Vec<OwnedFd>, service: &Rc<Service>) -> io::Result<Listener> {
     let mut sockets = sockets.into_iter();
     let mut next = || sockets.next().ok_or(io::ErrorKind::InvalidData);
     let listener = Listener::new(UnixListener::from(next()?))?;
     spawn_local(Door::control(next()?.into())?.serve(Rc::clone(service)));
-    for endpoint in &settings.metrics {
-        spawn_local(Door::metrics(endpoint.bound(next()?))?.serve(Rc::clone(service)));
+    for socket in sockets {
+        spawn_local(Door::metrics(Bound::of(socket)?)?.serve(Rc::clone(service)));
     }
     Ok(listener)
 }

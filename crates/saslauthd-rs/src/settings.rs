@@ -3,19 +3,20 @@
 use crate::{
     check::{Combine, Remember},
     cli,
-    configuration::{Configuration, KEYS, Limits},
+    configuration::{self, Configuration, KEYS, Limits},
     endpoint::Endpoint,
     exit::{Failure, TROUBLE},
     log::Destination,
     login_check::Question,
     mechanisms::{self, MISSING, Mechanism, NAMES},
+    privileges::Account,
     throttle,
 };
 use clap::{ArgMatches, error::ErrorKind, parser::ValueSource};
 use nix::unistd::{Gid, Group};
 use std::{
     ffi::OsString,
-    path::{PathBuf, absolute},
+    path::{Path, PathBuf, absolute},
     thread,
     time::Duration,
 };
@@ -178,13 +179,29 @@ impl Settings {
     /// A [`Failure`] that names the flag or the key, where there is no such group.
     pub fn socket_gid(&self) -> Result<Option<Gid>, Failure> {
         let Some(name) = &self.socket_group else { return Ok(None) };
-        let is_typed = self.typed.flags.value_source("socket-group") == Some(ValueSource::CommandLine);
-        let from = if is_typed { "--socket-group" } else { "socket_group" };
+        let from = self.said_by("socket_group", "socket-group");
         match Group::from_name(name) {
             Ok(Some(group)) => Ok(Some(group.gid)),
             Ok(None) => Err(Failure::new(format!("{from}: no group {name}"))),
             Err(error) => Err(Failure::new(format!("{from}: {name}: {error}"))),
         }
+    }
+
+    /// Whom the serving process becomes, if it is to become another.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the flag or the key, where there is no such user.
+    pub fn account(&self) -> Result<Option<Account>, Failure> {
+        let from = || self.said_by("user", "user");
+        Account::find(&self.user).map_err(|failure| Failure::new(format!("{}: {failure}", from())))
+    }
+
+    /// What says it: the flag, or else the file with the key.
+    fn said_by(&self, key: &str, flag: &str) -> String {
+        if self.typed.flags.value_source(flag) == Some(ValueSource::CommandLine) {
+            return format!("--{flag}");
+        }
+        format!("{}: {key}", self.typed.file.as_deref().unwrap_or(Path::new(configuration::DEFAULT)).display())
     }
 
     fn read(typed: Typed, mechanisms: Vec<Mechanism>) -> Result<Self, Failure> {
@@ -366,7 +383,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "socket_group = \"nosuch\"").unwrap();
         let line = format!("saslauthd -a sasldb --config {}", file.path().display());
-        assert_eq!(served(&line).socket_gid().unwrap_err().to_string(), "socket_group: no group nosuch");
+        let said = format!("{}: socket_group: no group nosuch", file.path().display());
+        assert_eq!(served(&line).socket_gid().unwrap_err().to_string(), said);
         let typed = |name: &str| served(&format!("{line} --socket-group {name}")).socket_gid();
         assert_eq!(typed("other").unwrap_err().to_string(), "--socket-group: no group other");
         assert_eq!(typed("root").unwrap(), Some(Gid::from_raw(0)));

@@ -14,9 +14,12 @@ use std::{
     fs, io,
     os::{
         fd::AsRawFd,
-        unix::{fs::FileTypeExt, net::UnixListener},
+        unix::{
+            fs::{FileTypeExt, MetadataExt},
+            net::UnixListener,
+        },
     },
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::Duration,
 };
@@ -27,12 +30,37 @@ const PATIENCE: u32 = 100;
 /// Connections that may wait to be accepted; the system may allow less.
 const BACKLOG: i32 = 4096;
 
+/// The file of a socket of ours.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl Place {
+    fn of(path: &Path, file: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(file)? })
+    }
+
+    /// Removes the file. One that somebody has put in its place stays.
+    pub fn remove(&self) {
+        if identity(&self.path).is_ok_and(|there| there == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 /// Listens at `path`, which errors call `shown`. The socket appears under its name only when it has its mode and its
 /// group.
 ///
 /// # Errors
 /// Where something else has the name.
-pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Result<UnixListener, Failure> {
+pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Result<(UnixListener, Place), Failure> {
     let failed = |what| move |error: io::Error| trouble(shown, what, &error);
     remove_stale(path, shown)?;
     let mut new = path.as_os_str().to_owned();
@@ -43,19 +71,20 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
     let bound = UnixListener::bind(&new);
     umask(before);
     let listener = bound.map_err(failed("could not bind"))?;
-    let named = || -> io::Result<()> {
+    let named = || -> io::Result<Place> {
         // Not asked for, it is not tried: what keeps a service in may not allow the call.
         if group.is_some() {
             fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         }
         listen(&listener, Backlog::new(BACKLOG)?)?;
-        fs::rename(&new, path)
+        let place = Place::of(path, new.as_ref())?;
+        fs::rename(&new, path)?;
+        Ok(place)
     };
-    if let Err(error) = named() {
+    let place = named().inspect_err(|_| {
         let _ = fs::remove_file(&new);
-        return Err(failed("could not set up socket")(error));
-    }
-    Ok(listener)
+    });
+    Ok((listener, place.map_err(failed("could not set up socket"))?))
 }
 
 /// Removes a socket that nobody listens on. Anything else of that name is not ours to remove.
@@ -90,4 +119,24 @@ fn somebody_listens(path: &Path) -> bool {
 
 fn trouble(path: &Path, what: &str, error: &io::Error) -> Failure {
     Failure::new(format!("{what}: {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_somebody_put_in_its_place_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("mux");
+        let (_socket, place) = listen_at(&path, &path, 0o600, None).unwrap();
+        let moved = scratch.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        let _theirs = UnixListener::bind(&path).unwrap();
+        place.remove();
+        assert!(path.exists());
+        fs::rename(&moved, &path).unwrap();
+        place.remove();
+        assert!(!path.exists());
+    }
 }

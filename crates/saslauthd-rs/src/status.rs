@@ -73,7 +73,7 @@ impl Samples {
         let age = Duration::from_secs(start.elapsed().unwrap_or_default().as_secs());
         let (start, age) = (format_rfc3339_seconds(start), format_duration(age));
         format!(
-            "saslauthd {}, since {start} ({age})\nmechanisms   {}\n\n",
+            "saslauthd {}, serving since {start} ({age})\nmechanisms   {}\n\n",
             info("version"),
             info("mechanisms").replace(',', ", ")
         )

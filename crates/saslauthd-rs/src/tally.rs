@@ -49,7 +49,7 @@ const TURNED_AWAY: Family =
 const HELD_BACK: Family =
     Family::counter("saslauthd_held_back_total", "Checks that had to wait after wrong passwords.");
 const START: Family =
-    Family::gauge("saslauthd_start_time_seconds", "When the daemon was started, in seconds since 1970.");
+    Family::gauge("saslauthd_start_time_seconds", "When the serving process was started, in seconds since 1970.");
 const INFO: Family = Family::gauge("saslauthd_info", "Always 1, labelled with the version and the mechanisms.");
 
 impl Tally {
