@@ -33,7 +33,7 @@ const SASLAUTHD: Sections = &[
                 "Reads saslauthd.toml, saslauthd.conf and its certificates again, and this host's name; opens log and database \
                  anew. Connections stay, and requests in flight are answered as they would have been. Passwords that were \
                  remembered are checked once more. Where a file is bad, all stays as it was, and the log says why. The socket's \
-                 mode and group, and whom the daemon runs as, count from the next start on.",
+                 mode and group, whom the daemon runs as, and metrics.listen count from the next start on.",
             ),
         ],
     ),
@@ -48,7 +48,7 @@ const SASLAUTHD: Sections = &[
             ("/etc/saslauthd.conf", "Keys of ldap and httpform, unless -O names another file."),
             ("/etc/sasldb2", "The database. /etc/sasldb2-lock beside it is where its readers and writers meet."),
             ("/var/run/saslauthd/mux", "The socket."),
-            ("/var/run/saslauthd/control", "For root and the daemon's own user: status, check, and metrics."),
+            ("/var/run/saslauthd/control", "For root, and whom the daemon was started as: status, check, and metrics."),
             ("/var/run/saslauthd/saslauthd.pid", "The process; locked for as long as it runs."),
         ],
     ),
@@ -100,7 +100,7 @@ const SASLAUTHD: Sections = &[
         "EXIT STATUS",
         &[
             ("0", "It serves, or has ended as it was told to."),
-            ("1", "It could not start; standard error says why. With -d, also where another instance runs."),
+            ("1", "It could not start; standard error says why. With -d or -f, also where another instance runs."),
             ("2", "Another instance runs in this run directory; nothing of it was touched."),
         ],
     ),

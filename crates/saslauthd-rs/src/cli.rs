@@ -99,7 +99,8 @@ fn flags_of_ours() -> [Arg; 13] {
 
 fn status() -> Command {
     Command::new("status")
-        .about("Shows what the daemon that runs has done so far; for root and the daemon's own user")
+        .about("Shows what the daemon that runs has done so far; for root, and whom the daemon was started as")
+        .override_usage("saslauthd status [-m DIRECTORY]")
         .arg(directory("The daemon's run directory"))
         .arg(help())
 }
@@ -108,8 +109,9 @@ fn check() -> Command {
     let octets = |arg: Arg| arg.value_parser(clap::value_parser!(OsString));
     Command::new("check")
         .about(
-            "Reads a password, and shows how the daemon that runs decides a login; for root and the daemon's own user",
+            "Reads a password, and shows how the daemon that runs decides a login; for root, and whom the daemon was started as",
         )
+        .override_usage("saslauthd check -u USER [-r REALM] [-s SERVICE] [-m DIRECTORY]")
         .arg(octets(word("user", 'u', "USER", "The user")).required(true))
         .arg(octets(word("realm", 'r', "REALM", "The realm (default none)")).default_value("").hide_default_value(true))
         .arg(octets(word("service", 's', "SERVICE", "The service")).default_value("imap"))
