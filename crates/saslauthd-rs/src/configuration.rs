@@ -2,14 +2,17 @@
 //!
 //! One table has all keys. A flag that means the same is read by the same rule, and wins.
 
-use crate::{endpoint::Endpoint, exit::Failure, throttle::Rules};
-use nix::unistd::Uid;
+use crate::{
+    endpoint::Endpoint,
+    exit::Failure,
+    throttle::Rules,
+    trust::{Doubt, trust},
+};
 use std::{
     fmt::{Debug, Display},
     fs::File,
     io::{self, Read},
     ops::RangeInclusive,
-    os::unix::fs::MetadataExt,
     path::Path,
     time::Duration,
 };
@@ -174,8 +177,10 @@ impl Configuration {
     /// A [`Failure`] that names the file, the line and the key.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
         let mut configuration = Self::default();
-        let table =
-            DeTable::parse(text).map_err(|error| (error.span().map_or(0, |span| span.start), error.message().into()));
+        let table = DeTable::parse(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            (at, odd_value(text, at).unwrap_or_else(|| error.message().into()))
+        });
         let all = table.and_then(|table| configuration.take("", table.get_ref()));
         all.map_err(|(at, what): Complaint| {
             let line = 1 + text.as_bytes()[..at].iter().filter(|octet| **octet == b'\n').count();
@@ -210,6 +215,16 @@ impl Configuration {
     }
 }
 
+/// What is wrong with a word behind a key that is no value at all, and of which TOML says what it would have taken it for.
+fn odd_value(text: &str, at: usize) -> Option<String> {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let (key, value) = text[start..].lines().next()?.split_once('=')?;
+    let value = value.split('#').next()?.trim();
+    let is_word = value.starts_with(|first: char| first.is_ascii_alphabetic()) && !value.contains(['"', '\'']);
+    let key = key.trim().escape_debug();
+    is_word.then(|| format!("{key}: must be a text in quotes, a number, a list, true or false"))
+}
+
 /// Where it is, and what is wrong there.
 type Complaint = (usize, String);
 
@@ -221,10 +236,10 @@ fn complaint<T>(at: &Spanned<T>, name: &str) -> impl FnOnce(String) -> Complaint
 fn text_of(path: &Path) -> io::Result<String> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let ours = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
-    if !ours || metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other("others can write it (chmod go-w, chown root ends that)"));
-    }
+    trust(&metadata).map_err(|doubt| match doubt {
+        Doubt::BelongsTo(user) => io::Error::other(format!("belongs to {user} (chown root ends that)")),
+        Doubt::OthersWrite => io::Error::other("others can write it (chmod go-w ends that)"),
+    })?;
     let mut text = String::new();
     match file.take(MAX_FILE + 1).read_to_string(&mut text)? {
         length if length as u64 > MAX_FILE => Err(io::Error::other("longer than 1 MiB")),
@@ -375,7 +390,9 @@ mod tests {
             ("[metrics]\nlisten = [1]", "line 2: metrics.listen: must be a list of texts in quotes"),
             ("\"a\\nb\" = 3", "line 1: a\\nb: no such key"),
             ("user = \"a\"\nuser = \"b\"", "line 2: duplicate key"),
-            ("\nuser = mail", "line 2: "),
+            ("\nuser = mail", "line 2: user: must be a text in quotes, a number, a list, true or false"),
+            ("[throttle]\nenabled = no", "line 2: enabled: must be a text in quotes, a number, a list, true or false"),
+            ("limits.drain = \"3", "line 1: "),
         ] {
             let said = read(text).expect_err(text);
             assert!(said.starts_with(&format!("/x.toml: {complaint}")), "{text:?}: {said}");
@@ -404,7 +421,7 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(Configuration::read(Some(&path)).is_ok(), is_taken, "{mode:o}");
         }
-        assert!(complaint().ends_with("x.toml: cannot read: others can write it (chmod go-w, chown root ends that)"));
+        assert!(complaint().ends_with("x.toml: cannot read: others can write it (chmod go-w ends that)"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(Configuration::read(Some(&path)).unwrap().limits.drain.as_secs(), 3);
         fs::write(&path, "#".repeat(1024 * 1024 + 1)).unwrap();
