@@ -194,10 +194,8 @@ async fn run(
 ) -> io::Result<()> {
     let service = &assembly.service();
     let (end, ended) = oneshot::channel();
-    // Until all is answered: whoever hangs up on the main process is made to end.
-    let _line = Rc::clone(&errands);
-    // A task of its own, so that a login does not turn it over.
-    // The line to the main process stays open as long as anybody is served: who hangs up on it is made to end.
+    // A task of its own, so that a login does not turn it over. The line to the main process stays open as long as anybody is
+    // served: who hangs up on it is made to end.
     spawn_local(attend(signals, (assembly, Rc::clone(&errands)), end));
     spawn_local(Rc::clone(service).look_for_servers());
     let served = tokio::select! {
