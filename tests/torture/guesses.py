@@ -9,8 +9,9 @@ from ground import BOTH, OURS, THEIRS
 
 SECONDS, AT_ONCE = 10, 16
 MOST = 60          # guesses that are looked at
-DELAY, CHECK = 1_500, 500  # milliseconds that whoever is right may be held up, and those that the check itself may take
+DELAY, CHECK = 1_000, 500  # milliseconds that whoever is right may be held up, and those that the check itself may take
 GUESSER, OWNER = 2001, 2002
+BESIDE, IN_TURN = 25, 30_000  # seconds of guesses by the mail server that the owner uses, too, and the milliseconds until they are let in
 # What counts is which guesses reach the back end, whatever the daemon answers and when.
 COUNTING = """\
 #!/bin/sh
@@ -32,12 +33,30 @@ def run(there):
     there.write("etc/pam.d/counted", SERVICE.format(script=script))
     with there.daemon(OURS, "guesses", "-a", "pam", "--no-cache", throttled=True) as daemon:
         _, (good, of, slowest) = guessed(there, daemon, SECONDS, service="counted")
-    seen, rates = len(count.read_text()), {who: rate(there, who) for who in BOTH}
+        seen = len(count.read_text())
+        beside(there, daemon)
+    rates = {who: rate(there, who) for who in BOTH}
     is_so = 0 < seen <= MOST and good == of and slowest <= DELAY + CHECK
     tally.judge(f"guesses by one user, {SECONDS} s: at most {MOST} are looked at, and whoever is right waits at most "
                 f"{DELAY / 1000} s for the check", is_so,
                 f"{seen} looked at; {good} of {of} right ones, {slowest:.0f} ms at most; {told(rates[OURS])} with "
                 "--no-throttle", told(rates[THEIRS]))
+
+
+def beside(there, daemon):
+    """The owner by the same user of this host as the guesser, and no client is named: nobody can tell one from the other."""
+    def own():
+        end, seen = time.monotonic() + BESIDE, []
+        while time.monotonic() < end:
+            seen.append(logins(daemon, 1, login="tim", realm=REALM, service="counted", patience=IN_TURN / 1000))
+        return seen
+
+    with Apart(there, GUESSER, lambda: guess(daemon, BESIDE, "counted")) as guesser, Apart(there, GUESSER, own) as owner:
+        seen, _ = owner.result(), guesser.result()
+    good, slowest = sum(good for good, _ in seen), max(took for _, took in seen)
+    tally.judge(f"guesses by the same mail server, which names no clients, {AT_ONCE} at once for {BESIDE} s: whoever is "
+                f"right is let in within {IN_TURN / 1000:.0f} s, each time", good == len(seen) and slowest <= IN_TURN,
+                f"{good} of {len(seen)} right ones, {slowest:.0f} ms at most")
 
 
 def told(rate):

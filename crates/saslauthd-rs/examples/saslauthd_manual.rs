@@ -85,12 +85,13 @@ const SASLAUTHD: Sections = &[
                 "20 failures",
                 "are free. After that each attempt of the same process's user (uid) for the same user waits before it is \
                  looked at: 1 s, then twice as long, up to 30 s. Where requests name their clients' addresses, each address \
-                 is on its own. Four such attempts may be on their way, the others are answered NO. One failure is forgiven \
-                 after 30 s, and all of one's own with a right password.",
+                 is on its own, four such attempts may be on their way, and the others are answered NO. Where they do not, the wait is \
+                 5 s at most, and then attempts have their turns, two a second; 47 may wait. One failure is forgiven after \
+                 30 s, and all of an address' own with a right password.",
             ),
             (
                 "elsewhere",
-                "a right password of the same user is held back for 1.5 s at most. The same goes for others from an address \
+                "a right password of the same user is held back for 1 s at most. The same goes for others from an address \
                  with more than 160 failures; of IPv6 addresses the first 64 bits count.",
             ),
             ("--no-throttle", "turns all of it off."),

@@ -2,17 +2,21 @@
 
 use crate::{
     peer,
-    throttle::{Answer, Keys, Rules, Throttle, Who},
+    throttle::{Answer, Keys, Rules, TURN, Throttle, Who},
 };
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     fmt,
     os::unix::net::UnixStream,
+    pin::pin,
     rc::Rc,
     time::{Duration, Instant},
 };
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::timeout,
+};
 
 /// So often is it seen whether a client that waits has gone.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,8 +30,16 @@ pub struct Gate {
     /// Whether nobody waits any more.
     is_closed: Cell<bool>,
     closed: Notify,
-    /// For those that wait until another of theirs has ended: each that is told tells the next, unless it has to go on waiting.
-    lines: RefCell<HashMap<Keys, Rc<Notify>>>,
+    lines: RefCell<HashMap<Keys, Rc<Line>>>,
+}
+
+/// Attempts of the same keys that wait for each other.
+#[derive(Default)]
+struct Line {
+    /// For those that wait until another has ended: each that is told tells the next, unless it has to go on waiting.
+    moves: Notify,
+    /// Whose turn it is has this, and writes down when it was. All others get it in the order in which they came.
+    turn: Mutex<Option<Instant>>,
 }
 
 /// One that has passed, until it has ended.
@@ -84,7 +96,7 @@ impl Gate {
     pub fn ask(&self, keys: &Keys) -> Answer {
         let answer = self.throttle.borrow().as_ref().map_or(Answer::Now, |throttle| throttle.ask(keys, Instant::now()));
         match answer {
-            Answer::Later(_) if self.is_closed.get() => Answer::Never,
+            Answer::Later(_) | Answer::InTurn(_) if self.is_closed.get() => Answer::Never,
             answer => answer,
         }
     }
@@ -111,10 +123,16 @@ impl Gate {
                     self.hold_back(wait, stream).await?;
                     return Ok((pass, wait));
                 }
+                Answer::InTurn(wait) => {
+                    let (_waits, pass, place) = (self.waits(keys), self.begin(Some(keys)), self.place(keys));
+                    drop(line);
+                    let held_back = self.take_turn(&place.line, wait, stream).await?;
+                    return Ok((pass, held_back));
+                }
                 Answer::Next => {
                     let _waits = self.waits(keys);
-                    let line = line.get_or_insert_with(|| self.line(keys));
-                    let _ = timeout(LOOK, line.moves.notified()).await;
+                    let place = line.get_or_insert_with(|| self.place(keys));
+                    let _ = timeout(LOOK, place.line.moves.notified()).await;
                     still_there(stream)?;
                 }
             }
@@ -138,6 +156,22 @@ impl Gate {
     pub fn tick(&self) {
         let throttle = self.throttle.borrow();
         self.is_busy.set(throttle.as_ref().is_some_and(|throttle| !throttle.is_empty(Instant::now())));
+    }
+
+    /// Waits for so long and for all that came before, and gives for how long that was. Who has gone holds up nobody.
+    async fn take_turn(&self, line: &Line, wait: Duration, stream: &UnixStream) -> Result<Duration, Refused> {
+        let begun = Instant::now();
+        let mut turn = pin!(line.turn.lock());
+        let mut last = loop {
+            match timeout(LOOK, &mut turn).await {
+                Ok(last) => break last,
+                Err(_) => still_there(stream)?,
+            }
+        };
+        let after_the_last = last.map_or(Duration::ZERO, |last| TURN.saturating_sub(last.elapsed()));
+        self.hold_back(wait.saturating_sub(begun.elapsed()).max(after_the_last), stream).await?;
+        *last = Some(Instant::now());
+        Ok(begun.elapsed())
     }
 
     async fn hold_back(&self, wait: Duration, stream: &UnixStream) -> Result<(), Refused> {
@@ -168,9 +202,9 @@ impl Gate {
         Waits { gate: Rc::clone(self), keys }
     }
 
-    fn line(self: &Rc<Self>, keys: Keys) -> Line {
-        let moves = Rc::clone(self.lines.borrow_mut().entry(keys).or_default());
-        Line { gate: Rc::clone(self), keys, moves }
+    fn place(self: &Rc<Self>, keys: Keys) -> Place {
+        let line = Rc::clone(self.lines.borrow_mut().entry(keys).or_default());
+        Place { gate: Rc::clone(self), keys, line }
     }
 }
 
@@ -195,7 +229,7 @@ impl Drop for Pass {
         if let (Some(throttle), Some(keys)) = (&mut *self.gate.throttle.borrow_mut(), &self.keys) {
             throttle.end(keys);
             self.gate.is_busy.set(!throttle.is_empty(Instant::now()));
-            self.gate.lines.borrow().get(keys).inspect(|line| line.notify_one());
+            self.gate.lines.borrow().get(keys).inspect(|line| line.moves.notify_one());
         }
     }
 }
@@ -214,17 +248,17 @@ impl Drop for Waits {
     }
 }
 
-/// One that stands in line.
-struct Line {
+/// That of one that stands in line.
+struct Place {
     gate: Rc<Gate>,
     keys: Keys,
-    moves: Rc<Notify>,
+    line: Rc<Line>,
 }
 
-impl Drop for Line {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.moves.notify_one();
-        let is_last = Rc::strong_count(&self.moves) == 2;
+        self.line.moves.notify_one();
+        let is_last = Rc::strong_count(&self.line) == 2;
         if is_last {
             self.gate.lines.borrow_mut().remove(&self.keys);
         }
@@ -252,7 +286,7 @@ mod tests {
     use super::*;
     use tokio::{
         runtime::Builder,
-        task::{LocalSet, spawn_local, yield_now},
+        task::{JoinHandle, LocalSet, spawn_local, yield_now},
     };
 
     fn run(test: impl Future<Output = ()>) {
@@ -260,7 +294,16 @@ mod tests {
     }
 
     fn tim() -> Who<'static> {
-        Who { name: [b"tim".into(), b"r".into()], client: None }
+        Who { name: [b"tim".into(), b"r".into()], client: Some(b"192.0.2.1") }
+    }
+
+    fn somebody() -> Who<'static> {
+        Who { client: None, ..tim() }
+    }
+
+    fn wait(gate: &Rc<Gate>, keys: Keys, stream: &UnixStream) -> JoinHandle<Result<Duration, Refused>> {
+        let (gate, stream) = (Rc::clone(gate), stream.try_clone().unwrap());
+        spawn_local(async move { gate.wait(keys, &stream).await.map(|(_, held_back)| held_back) })
     }
 
     /// Fails so often, and gives what it is kept under from then on.
@@ -305,10 +348,7 @@ mod tests {
             let gate = Gate::new(Some(Rules { free: 2, ..Rules::default() }));
             let mut passes: Vec<_> = (0..2).map(|_| gate.pass(&tim(), &stream)).collect();
             let keys = gate.known(&tim(), &stream).unwrap();
-            let waits = spawn_local({
-                let (gate, stream) = (Rc::clone(&gate), stream.try_clone().unwrap());
-                async move { gate.wait(keys, &stream).await.map(|(_, held_back)| held_back) }
-            });
+            let waits = wait(&gate, keys, &stream);
             yield_now().await;
             assert!(!waits.is_finished());
             passes.pop().unwrap().succeeded();
@@ -323,12 +363,7 @@ mod tests {
             let gate = Gate::new(Some(Rules { free: 2, ..Rules::default() }));
             let passes: Vec<_> = (0..2).map(|_| gate.pass(&tim(), &stream)).collect();
             let keys = gate.known(&tim(), &stream).unwrap();
-            let waits: Vec<_> = (0..100)
-                .map(|_| {
-                    let (gate, stream) = (Rc::clone(&gate), stream.try_clone().unwrap());
-                    spawn_local(async move { gate.wait(keys, &stream).await.is_ok() })
-                })
-                .collect();
+            let waits: Vec<_> = (0..40).map(|_| wait(&gate, keys, &stream)).collect();
             yield_now().await;
             passes.into_iter().for_each(Pass::failed);
             for _ in 0..300 {
@@ -348,14 +383,48 @@ mod tests {
             let gate = Gate::new(Some(Rules::default()));
             let keys = fail(&gate, 30, &stream);
             assert!(timeout(Duration::from_secs(5), gate.wait(keys, &gone)).await.unwrap().is_err());
-            let waits = spawn_local({
-                let (gate, stream) = (Rc::clone(&gate), stream.try_clone().unwrap());
-                async move { gate.wait(keys, &stream).await.is_err() }
-            });
+            let waits = wait(&gate, keys, &stream);
             yield_now().await;
             gate.close();
-            assert!(timeout(Duration::from_secs(5), waits).await.unwrap().unwrap());
+            assert!(timeout(Duration::from_secs(5), waits).await.unwrap().unwrap().is_err());
             assert_eq!(gate.ask(&keys), Answer::Never);
+        });
+    }
+
+    #[test]
+    fn who_cannot_be_told_from_a_guesser_has_a_turn_and_those_who_have_gone_have_none() {
+        run(async {
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let (gone, peer) = UnixStream::pair().unwrap();
+            drop(peer);
+            let gate = Gate::new(Some(Rules::default()));
+            (0..20).for_each(|_| gate.pass(&somebody(), &stream).failed());
+            let keys = gate.known(&somebody(), &stream).unwrap();
+            let first = wait(&gate, keys, &stream);
+            let others: Vec<_> = (0..30).map(|_| wait(&gate, keys, &gone)).collect();
+            let owner = wait(&gate, keys, &stream);
+            assert!(first.await.unwrap().unwrap() >= Duration::from_secs(1));
+            let (held_back, longest) = (owner.await.unwrap().unwrap(), Duration::from_secs(5));
+            assert!((longest..longest + 4 * TURN).contains(&held_back), "{held_back:?}");
+            for other in others {
+                assert!(other.await.unwrap().is_err());
+            }
+            assert!(gate.lines.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn nobody_has_their_turn_before_the_last_one_is_long_enough_ago() {
+        run(async {
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let gate = Gate::new(Some(Rules { longest: TURN / 10, ..Rules::default() }));
+            (0..20).for_each(|_| gate.pass(&somebody(), &stream).failed());
+            let keys = gate.known(&somebody(), &stream).unwrap();
+            let (begun, mut waits) = (Instant::now(), Vec::new());
+            (0..4).for_each(|_| waits.push(wait(&gate, keys, &stream)));
+            for (wait, turn) in waits.into_iter().zip(0..) {
+                assert!(wait.await.is_ok_and(|wait| wait.is_ok()) && begun.elapsed() >= turn * TURN);
+            }
         });
     }
 }

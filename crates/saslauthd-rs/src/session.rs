@@ -252,7 +252,9 @@ impl Service {
         let keys = self.gate.known(&checker.who(request), &stream);
         match keys.map(|keys| (keys, self.gate.ask(&keys))) {
             Some((_, Answer::Never)) => self.answer(&stream, request, &Outcome::throttled()),
-            Some((keys, Answer::Later(_) | Answer::Next)) => self.begin_check(stream, request, Some(keys)),
+            Some((keys, Answer::Later(_) | Answer::InTurn(_) | Answer::Next)) => {
+                self.begin_check(stream, request, Some(keys))
+            }
             Some((_, Answer::Now)) | None => match checker.recall(request) {
                 Some(outcome) => {
                     keys.iter().for_each(|keys| self.gate.succeeded(keys));

@@ -21,7 +21,7 @@ use std::{
 pub struct Rules {
     /// So many failures before anybody waits.
     pub free: u32,
-    /// The longest that an attempt waits for failures of the same peer.
+    /// The longest that an attempt waits for failures of the same client.
     pub longest: Duration,
     /// The longest that it waits for those of others. It is never refused for them.
     pub elsewhere: Duration,
@@ -57,6 +57,8 @@ pub enum Answer {
     Now,
     /// After so long.
     Later(Duration),
+    /// After so long, and [`TURN`] after the one before it: nobody can tell whether it is the guesser's.
+    InTurn(Duration),
     /// When one that is being looked at has ended: before that, nobody knows how many of them fail.
     Next,
     /// Not at all: too many wait already.
@@ -70,7 +72,7 @@ pub struct Throttle {
     debts: Debts,
     /// So many attempts have begun, by user and by own key.
     begun: HashMap<u64, u32>,
-    /// So many wait, by peer.
+    /// So many wait, by peer and by own key.
     waiting: HashMap<u64, u32>,
     started: Instant,
 }
@@ -91,11 +93,22 @@ const SET: usize = 8;
 /// How long the first one waits that is not free; each after it twice as long.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// So many attempts that wait for the failures of the same peer may have begun.
+/// So many attempts that wait for the failures of the same client may have begun.
 const MOST_BEGUN: u32 = 4;
+
+/// Attempts of which nobody can tell whose they are, since no client is named: they are not refused for their failures, wait no longer than
+/// that for them, and then are looked at one by one, in the order in which they came.
+const LONGEST_OF_ALL: Duration = Duration::from_secs(5);
+
+/// So far apart.
+pub const TURN: Duration = Duration::from_millis(500);
 
 /// So many of one peer may wait, whatever for.
 const MOST_WAITING: u32 = 512;
+
+/// An own key may have that part of the places that are left to its peer: 47 where it is the only one, and they have their turns within
+/// 24 s. However many are guessed at, another finds a place.
+const SHARE: u32 = 10;
 
 /// Behind one address there may be many people: it has so many times as many failures free, and is forgiven as much faster.
 const PEOPLE_AT_AN_ADDRESS: u64 = 8;
@@ -104,7 +117,7 @@ impl Default for Rules {
     /// Twenty failures are more than a person makes, and one each 30 s after that are 2,880 guesses a day.
     fn default() -> Self {
         let [longest, forgiven] = [Duration::from_secs(30); 2];
-        Self { free: 20, longest, elsewhere: Duration::from_millis(1500), forgiven }
+        Self { free: 20, longest, elsewhere: Duration::from_secs(1), forgiven }
     }
 }
 
@@ -152,22 +165,25 @@ impl Throttle {
     #[must_use]
     pub fn ask(&self, keys: &Keys, now: Instant) -> Answer {
         let (failures, begun) = (self.failures(keys.own, now), count(&self.begun, keys.own));
+        let delay = |beyond: u32| self.delay(beyond.saturating_add(begun));
         let own = match failures.checked_sub(self.rules.free) {
+            Some(beyond) if keys.client.is_none() => delay(beyond).min(LONGEST_OF_ALL),
             Some(_) if begun >= MOST_BEGUN => return Answer::Never,
-            Some(beyond) => self.delay(beyond.saturating_add(begun)),
+            Some(beyond) => delay(beyond),
             None => Duration::ZERO,
         };
         let may_be_too_many = own.is_zero() && failures.saturating_add(begun) >= self.rules.free;
         let wait = own.max(self.delay_for_others(keys, now));
         match (may_be_too_many, wait.is_zero()) {
             (false, true) => Answer::Now,
-            _ if count(&self.waiting, keys.peer) >= MOST_WAITING => Answer::Never,
+            _ if !self.has_room(keys) => Answer::Never,
             (true, _) => Answer::Next,
+            (false, false) if keys.client.is_none() && !own.is_zero() => Answer::InTurn(wait),
             (false, false) => Answer::Later(wait),
         }
     }
 
-    /// An attempt is looked at, or will be after [`Answer::Later`].
+    /// An attempt is looked at, or will be after [`Answer::Later`] or [`Answer::InTurn`].
     pub fn begin(&mut self, keys: &Keys) {
         [keys.user, keys.own].into_iter().for_each(|key| *self.begun.entry(key).or_default() += 1);
     }
@@ -179,12 +195,12 @@ impl Throttle {
 
     /// An attempt waits.
     pub fn wait(&mut self, keys: &Keys) {
-        *self.waiting.entry(keys.peer).or_default() += 1;
+        [keys.peer, keys.own].into_iter().for_each(|key| *self.waiting.entry(key).or_default() += 1);
     }
 
     /// It waits no more.
     pub fn stop_waiting(&mut self, keys: &Keys) {
-        release(&mut self.waiting, keys.peer);
+        [keys.peer, keys.own].into_iter().for_each(|key| release(&mut self.waiting, key));
     }
 
     /// The password was wrong, or there is no such user.
@@ -198,9 +214,12 @@ impl Throttle {
         }
     }
 
-    /// The password was right: its owner need not wait for their own mistakes. What others did is not forgotten.
+    /// The password was right: its owner need not wait for their own mistakes. What others did is not forgotten, nor what may have been
+    /// others: where no client is named, each login of the owner would give the guesser as many guesses again.
     pub fn succeeded(&mut self, keys: &Keys) {
-        self.debts.clear(keys.own);
+        if keys.client.is_some() {
+            self.debts.clear(keys.own);
+        }
     }
 
     fn user(&self, who: &Who<'_>) -> u64 {
@@ -209,6 +228,11 @@ impl Throttle {
 
     fn client(&self, who: &Who<'_>) -> Option<u64> {
         who.client.and_then(network).map(|network| self.hasher.hash_one(("client", network)))
+    }
+
+    fn has_room(&self, keys: &Keys) -> bool {
+        let left = MOST_WAITING.saturating_sub(count(&self.waiting, keys.peer));
+        count(&self.waiting, keys.own) < left.div_ceil(SHARE)
     }
 
     fn delay_for_others(&self, keys: &Keys, now: Instant) -> Duration {

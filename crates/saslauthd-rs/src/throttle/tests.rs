@@ -6,13 +6,15 @@ const SECOND: Duration = Duration::from_secs(1);
 const RULES: Rules = Rules {
     free: 20,
     longest: Duration::from_secs(30),
-    elsewhere: Duration::from_millis(1500),
+    elsewhere: Duration::from_secs(1),
     forgiven: Duration::from_secs(30),
 };
 
 fn who<'a>(login: &'a str, client: Option<&'a str>) -> Who<'a> {
     Who { name: [login.as_bytes().into(), b"r".into()], client: client.map(str::as_bytes) }
 }
+
+const TIM: Option<&str> = Some("192.0.2.9");
 
 /// A throttle, and the time.
 struct World {
@@ -41,7 +43,7 @@ impl World {
     fn wait_for(&self, keys: &Keys) -> Duration {
         match self.ask(keys) {
             Answer::Now => Duration::ZERO,
-            Answer::Later(wait) => wait,
+            Answer::Later(wait) | Answer::InTurn(wait) => wait,
             other => panic!("{other:?}"),
         }
     }
@@ -55,7 +57,7 @@ fn the_default_rules_are_those_of_the_manual() {
 #[test]
 fn twenty_failures_are_free_and_each_after_them_waits_twice_as_long() {
     let mut world = World::new();
-    let keys = world.keys("tim", 1, None);
+    let keys = world.keys("tim", 1, TIM);
     assert!(world.throttle.is_empty(world.now) && !world.throttle.knows(&who("tim", None), world.now));
     world.fail(&keys, 19);
     assert_eq!(world.ask(&keys), Answer::Now);
@@ -71,7 +73,7 @@ fn twenty_failures_are_free_and_each_after_them_waits_twice_as_long() {
 #[test]
 fn time_forgives_one_failure_after_the_other() {
     let mut world = World::new();
-    let keys = world.keys("tim", 1, None);
+    let keys = world.keys("tim", 1, TIM);
     world.fail(&keys, 1000);
     world.now += 30 * SECOND;
     assert_eq!(world.wait_for(&keys), 30 * SECOND, "no more are kept than make the wait longest");
@@ -89,10 +91,9 @@ fn others_wait_for_a_guesser_no_longer_than_they_should_and_are_never_refused() 
     let guesser = world.keys("tim", 1, Some("192.0.2.1;25"));
     world.fail(&guesser, 1000);
     (0..MOST_BEGUN).for_each(|_| world.throttle.begin(&guesser));
-    (0..MOST_WAITING).for_each(|_| world.throttle.wait(&guesser));
+    (0..MOST_WAITING - 1).for_each(|_| world.throttle.wait(&guesser));
     assert_eq!(world.ask(&guesser), Answer::Never);
     assert_eq!(world.wait_for(&world.keys("tim", 2, Some("192.0.2.1"))), RULES.elsewhere, "another peer");
-    (0..MOST_WAITING).for_each(|_| world.throttle.stop_waiting(&guesser));
     assert_eq!(world.wait_for(&world.keys("tim", 1, Some("192.0.2.2"))), RULES.elsewhere, "another client of the same");
     assert_eq!(world.wait_for(&world.keys("tim", 1, None)), RULES.elsewhere, "none");
     assert_eq!(world.ask(&world.keys("ann", 1, Some("192.0.2.2"))), Answer::Now, "another user");
@@ -133,10 +134,46 @@ fn who_has_a_network_has_one_address() {
 #[test]
 fn a_success_forgives_the_peer_alone() {
     let mut world = World::new();
-    let keys = world.keys("tim", 1, None);
+    let keys = world.keys("tim", 1, TIM);
     world.fail(&keys, 30);
     world.throttle.succeeded(&keys);
     assert_eq!(world.wait_for(&keys), RULES.elsewhere);
+    let keys = world.keys("tim", 1, None);
+    world.fail(&keys, 30);
+    world.throttle.succeeded(&keys);
+    assert_eq!(world.wait_for(&keys), LONGEST_OF_ALL, "nobody knows whose they were");
+}
+
+#[test]
+fn where_no_client_is_named_nobody_is_refused_for_their_failures() {
+    let mut world = World::new();
+    let (tim, ann) = (world.keys("tim", 1, None), world.keys("ann", 1, None));
+    [tim, ann].iter().for_each(|keys| world.fail(keys, 1000));
+    let mut in_line = 0;
+    while let Answer::InTurn(wait) = world.ask(&tim) {
+        assert_eq!(wait, LONGEST_OF_ALL);
+        world.throttle.wait(&tim);
+        world.throttle.begin(&tim);
+        in_line += 1;
+    }
+    assert_eq!((in_line, world.ask(&tim)), (47, Answer::Never));
+    assert!(in_line * TURN < 24 * SECOND, "the last of them is looked at in time");
+    assert!(matches!(world.ask(&ann), Answer::InTurn(_)), "another who is guessed at");
+}
+
+#[test]
+fn one_more_who_is_guessed_at_finds_a_place() {
+    let mut world = World::new();
+    let users: Vec<Keys> = (0..400).map(|user| world.keys(&user.to_string(), 1, None)).collect();
+    users.iter().for_each(|keys| world.fail(keys, 20));
+    for _ in 0..50 {
+        for keys in &users[1..] {
+            if world.ask(keys) != Answer::Never {
+                world.throttle.wait(keys);
+            }
+        }
+    }
+    assert!(matches!(world.ask(&users[0]), Answer::InTurn(_)));
 }
 
 /// Before one has failed, a crowd might be in that came at once.
@@ -163,7 +200,7 @@ fn no_more_are_looked_at_at_once_than_may_fail() {
 #[test]
 fn a_guesser_has_few_guesses() {
     let mut world = World::new();
-    let keys = world.keys("tim", 1, None);
+    let keys = world.keys("tim", 1, TIM);
     let (mut looked_at, mut waiting) = (0, Vec::new());
     let start = world.now;
     while world.now < start + 10 * SECOND {
@@ -180,7 +217,7 @@ fn a_guesser_has_few_guesses() {
             let until = match world.ask(&keys) {
                 Answer::Now => world.now,
                 Answer::Later(wait) => world.now + wait,
-                Answer::Next | Answer::Never => break,
+                Answer::InTurn(_) | Answer::Next | Answer::Never => break,
             };
             world.throttle.begin(&keys);
             waiting.push(until);
@@ -283,17 +320,21 @@ impl Model {
     }
 
     fn succeed(&mut self, who: usize) {
+        if PEOPLE[who].2.is_none() {
+            return;
+        }
         let [_, own, _] = Self::names(who);
         self.0.remove(&own.unwrap().0);
     }
 
     fn wait(&self, who: usize) -> Duration {
+        let longest = if PEOPLE[who].2.is_none() { 5.0 } else { 30.0 };
         let waits = Self::names(who).map(|name| {
             let failures =
                 name.and_then(|(name, _)| self.0.get(&name)).map_or(0.0, |failures| (failures - 1e-9).ceil());
-            if failures < 20.0 { 0.0 } else { 2_f64.powf(failures - 20.0).min(30.0) }
+            if failures < 20.0 { 0.0 } else { 2_f64.powf(failures - 20.0).min(longest) }
         });
-        Duration::from_secs_f64(waits[1].max(waits[0].min(1.5)).max(waits[2].min(1.5)))
+        Duration::from_secs_f64(waits[1].max(waits[0].min(1.0)).max(waits[2].min(1.0)))
     }
 }
 
