@@ -17,6 +17,7 @@ use std::{
     rc::Rc,
     time::{Duration, Instant},
 };
+use unicode_normalization::UnicodeNormalization;
 
 const CACHED: &str = "password, cached";
 
@@ -96,17 +97,19 @@ impl Checker {
         }
     }
 
-    /// Whose password is tried. Back ends other than a store of ours do not all look at the realm, at a letter's case or behind an `@`,
-    /// and a user must not be another by what is not looked at.
+    /// Whose password is tried. Back ends other than a store of ours do not all look at the realm, at how a name is spelt or behind an
+    /// `@`, and a user must not be another by what is not looked at.
     #[must_use]
     pub fn who<'a>(&self, request: &Request<'a>) -> Who<'a> {
         let name = match &*self.backends {
             [Backend::Sasldb(sasldb)] => [request.login.into(), sasldb.realm(request.realm).into()],
             backends => {
                 let by_user_part = backends.iter().any(Backend::finds_by_user_part);
-                let end = request.login.iter().position(|octet| by_user_part && *octet == b'@');
-                let login = &request.login[..end.unwrap_or(request.login.len())];
-                [login.to_ascii_lowercase().into(), Cow::default()]
+                let mut login = folded(request.login);
+                if let Some(end) = login.find('@').filter(|_| by_user_part) {
+                    login.truncate(end);
+                }
+                [login.into_bytes().into(), Cow::default()]
             }
         };
         Who { name, client: request.client }
@@ -258,6 +261,15 @@ impl Checker {
     }
 }
 
+/// A name of which other spellings may find the same user: letters without case, width and accents, digits and the signs of ASCII. Who
+/// has become another by it shares a count of wrong passwords with them, and no more.
+fn folded(name: &[u8]) -> String {
+    let letters = String::from_utf8_lossy(name);
+    let plain = letters.nfkd().filter(|c| c.is_alphanumeric() || c.is_ascii_graphic());
+    // By capitals, since some have two small letters.
+    plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
 /// Of what others checked, the service counts as well, and with PAM where the client is. In a store of ours nobody has an empty name.
 fn of_others(cache: &Cache, [login, service, realm, address]: [&[u8]; 4], password: &[u8]) -> Mac {
     cache.mac(&[b"", login, service, realm, address], password)
@@ -352,6 +364,38 @@ mod tests {
         assert_eq!(by_filter("uid=%u"), ["tim@a", ""]);
         assert_eq!(by_filter("(|(uid=%U)(mail=%u))"), ["tim", ""]);
         assert_eq!(by_filter("(&(uid=%U)(o=%d))"), ["tim@a", ""]);
+    }
+
+    /// As spelt, a directory finds the same entry by all of them.
+    #[test]
+    fn nobody_is_another_by_how_they_are_spelt() {
+        let name = |login: &[u8]| {
+            let Who { name: [login, _], .. } =
+                checker(vec![rimap()], Remember::OurOwn).who(&Request { login, ..REQUEST });
+            login.into_owned()
+        };
+        let spelt = [
+            "TIM",
+            " tim",
+            "tim ",
+            "t\u{a0}im\t",
+            "ｔim",
+            "𝐭𝐢𝐦",
+            "ⓣim",
+            "tiⅿ",
+            "t\u{200b}i\u{ad}m\u{feff}",
+            "tím",
+            "tİm",
+            "tım",
+        ];
+        spelt.iter().for_each(|spelt| assert_eq!(name(spelt.as_bytes()), b"tim", "{spelt:?}"));
+        assert_eq!(name("STRASSE\u{3a3}".as_bytes()), name("straße\u{3c2}".as_bytes()));
+        assert_eq!(name(b"m\xfcller"), name(b" M\xfcLLER"), "no UTF-8");
+        for (one, other) in [("tim", "tom"), ("tim", "tim2"), ("ti.m", "tim"), ("иван", "иваy"), ("田中", "田口")]
+        {
+            assert_ne!(name(one.as_bytes()), name(other.as_bytes()));
+        }
+        assert!(name("\u{fdfa}".repeat(85).as_bytes()).len() <= 11 * 3 * 85, "it does not grow without a bound");
     }
 
     #[test]
