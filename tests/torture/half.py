@@ -16,7 +16,7 @@ BACK_WITHIN = 1.0
 def run(there):
     seen = {who: among(there, who) for who in BOTH}
     good, refused, memory, back = seen[OURS]
-    is_so = good >= .99 * LOGINS and memory <= MOST_MEMORY and back is not None and back <= BACK_WITHIN
+    is_so = good >= .99 * LOGINS and memory <= MOST_MEMORY and back is not None and back <= BACK_WITHIN * there.plan.leeway
     tally.judge(f"{CROWD:,} half requests: 99 % of the others are served, in {MOST_MEMORY // 1024} MiB, and all is "
                 f"well within {BACK_WITHIN:.0f} s", is_so, told(good, LOGINS, refused, memory, back),
                 told(seen[THEIRS][0], OF_THEIRS, *seen[THEIRS][1:]))

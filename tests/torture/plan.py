@@ -13,8 +13,10 @@ class Plan:
     soak: int      # requests
     users: int     # that each of ten writers adds
     deaths: int    # of writers
+    leeway: int    # how often as long as promised something may take: a machine that tests has more to do
 
 
-SHORT = Plan(watched=13, mutants=2_000, kills=3, rounds=5, disturbed=.7, flooded=2, soak=12_000, users=20, deaths=40)
+SHORT = Plan(watched=13, mutants=2_000, kills=3, rounds=5, disturbed=.7, flooded=2, soak=12_000, users=20, deaths=40,
+             leeway=20)
 LONG = Plan(watched=45, mutants=20_000, kills=10, rounds=5, disturbed=3, flooded=10, soak=120_000, users=100,
-            deaths=200)
+            deaths=200, leeway=1)
