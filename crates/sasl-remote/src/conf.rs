@@ -9,6 +9,7 @@ use std::{
     error, fmt,
     fs::File,
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -30,6 +31,8 @@ pub const MAX_FILE: u64 = 1024 * 1024;
 pub struct Conf {
     path: PathBuf,
     lines: Vec<Line>,
+    /// Whether its group, or anybody, can write the file.
+    is_open: bool,
 }
 
 #[derive(Clone)]
@@ -55,8 +58,9 @@ impl Conf {
     /// Where the file cannot be read, is longer than [`MAX_FILE`], or has a bad line.
     pub fn read(path: &Path) -> Result<Self, ConfError> {
         let mut text = Zeroizing::default();
-        read_whole(path, &mut text).map_err(|error| ConfError::of(path, format!("cannot read: {error}")))?;
-        Self::parse(path, &text)
+        let read = read_whole(path, &mut text);
+        let mode = read.map_err(|error| ConfError::of(path, format!("cannot read: {error}")))?;
+        Ok(Self { is_open: mode & 0o022 != 0, ..Self::parse(path, &text)? })
     }
 
     /// Reads the text of the file at `path`.
@@ -74,7 +78,7 @@ impl Conf {
                 lines.push(Line { number, key, value: Secret::new(value) });
             }
         }
-        Ok(Self { path: path.to_owned(), lines })
+        Ok(Self { path: path.to_owned(), lines, is_open: false })
     }
 
     /// The value of `key`, which is in lower case, as it is: never empty, white space at its end kept.
@@ -138,6 +142,13 @@ impl Conf {
         ConfError { line, key: Some(key.to_owned()), ..ConfError::of(&self.path, what) }
     }
 
+    /// What the original takes no notice of, to be shown as warnings: that others can write the file, which says who gets in, and
+    /// keys as in [`Self::strangers`].
+    pub fn warnings(&self, prefix: &str, known: &[&str]) -> impl Iterator<Item = ConfError> {
+        let what = "others can write it, and it says who gets in (chmod go-w ends that)";
+        self.is_open.then(|| ConfError::of(&self.path, what)).into_iter().chain(self.strangers(prefix, known))
+    }
+
     /// Keys that are not `known`, but for those of other back ends, which do not begin with `prefix`: each as an error to be
     /// shown as a warning, since the original takes no notice of them.
     pub fn strangers(&self, prefix: &str, known: &[&str]) -> impl Iterator<Item = ConfError> {
@@ -180,14 +191,15 @@ impl fmt::Display for ConfError {
 
 impl error::Error for ConfError {}
 
-/// Room is made before the bytes come, so that no copy of them stays behind.
-fn read_whole(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
+/// Room is made before the bytes come, so that no copy of them stays behind. Gives the file's mode.
+fn read_whole(path: &Path, text: &mut Vec<u8>) -> io::Result<u32> {
     let file = File::open(path)?;
-    let length = file.metadata()?.len().min(MAX_FILE);
+    let metadata = file.metadata()?;
+    let length = metadata.len().min(MAX_FILE);
     text.reserve(usize::try_from(length).unwrap_or(0) + 1);
     match file.take(MAX_FILE + 1).read_to_end(text)? {
         size if size as u64 > MAX_FILE => Err(io::Error::other("longer than 1 MiB")),
-        _ => Ok(()),
+        _ => Ok(metadata.mode()),
     }
 }
 
@@ -221,6 +233,7 @@ fn skip_space(text: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn conf(text: &str) -> Conf {
         Conf::parse(Path::new("/x.conf"), text.as_bytes()).expect(text)
@@ -283,6 +296,18 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named() {
         assert!(complaint(Conf::read(Path::new("/no/such.conf"))).starts_with("/no/such.conf: cannot read: "));
         assert!(complaint(Conf::read(Path::new("/dev/zero"))).ends_with("longer than 1 MiB"));
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_warned_of() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "ldap_a: 1").unwrap();
+        for (mode, warnings) in [(0o600, 0), (0o644, 0), (0o660, 1), (0o602, 1)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let said: Vec<_> = Conf::read(file.path()).unwrap().warnings("ldap_", &["ldap_a"]).collect();
+            assert_eq!(said.len(), warnings, "{mode:o}");
+            assert!(said.iter().all(|each| each.to_string().contains(": others can write it")), "{said:?}");
+        }
     }
 
     #[test]

@@ -253,7 +253,7 @@ fn sasldb(location: &Location, settings: &Settings, log: &Rc<Log>) -> Result<Sas
 fn httpform(file: &Path, log: &Rc<Log>) -> Result<Form, Failure> {
     let read = Conf::read(file).and_then(|conf| Form::new(&conf).map(|form| (conf, form)));
     let (conf, form) = read.map_err(|error| broken("httpform", error))?;
-    conf.strangers("httpform_", &KEYS).for_each(|warning| log.write(Level::Warning, warning));
+    conf.warnings("httpform_", &KEYS).for_each(|warning| log.write(Level::Warning, warning));
     Ok(form)
 }
 

@@ -280,7 +280,8 @@ fn check(daemon: &Daemon, words: &[&str], password: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saslauthd"));
     command.arg("check").args(words).arg("-m").arg(daemon.directory());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+    // One that finds no daemon ends before it reads.
+    let _ = child.stdin.take().unwrap().write_all(password.as_bytes());
     child.wait_with_output().unwrap()
 }
 
@@ -329,6 +330,14 @@ fn a_check_tells_how_a_login_is_decided() {
     for secret in ["pencil", "wrong\n"] {
         assert!(!log.replace("wrong password", "").contains(secret), "{log}");
     }
+}
+
+#[test]
+fn a_check_says_why_there_is_no_database() {
+    let daemon = Daemon::start_without_database(&[]);
+    let (code, text) = found(&check(&daemon, &["-u", "tim"], "pencil\n"));
+    let why = format!("unavailable: database unavailable: {}: no such database, ms", daemon.database().display());
+    assert!(code == Some(1) && text.contains(&why), "{text}");
 }
 
 #[test]

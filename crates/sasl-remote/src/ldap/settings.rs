@@ -147,7 +147,7 @@ impl Settings {
 
 /// What a file asks for that is not done, or that is not known.
 pub(crate) fn warnings(conf: &Conf) -> Result<Vec<ConfError>, ConfError> {
-    let mut warnings: Vec<_> = conf.strangers("ldap_", &KEYS).collect();
+    let mut warnings: Vec<_> = conf.warnings("ldap_", &KEYS).collect();
     let mut warn = |key, when: bool, what: &'static str| warnings.extend(when.then(|| conf.error(key, what)));
     let is_set = |key| conf.value(key).is_some();
     let has_group = is_set("ldap_group_dn") || is_set("ldap_group_filter");

@@ -136,6 +136,7 @@ fn in_realm<'a>(realm: &'a [u8], own: &'a [u8]) -> &'a [u8] {
     if realm.is_empty() { own } else { realm }
 }
 
-fn unavailable(_: Error) -> Answer {
-    Answer::unavailable("database unavailable")
+#[expect(clippy::needless_pass_by_value, reason = "made by map_err")]
+fn unavailable(error: Error) -> Answer {
+    Answer::unavailable(format!("database unavailable: {error}"))
 }
