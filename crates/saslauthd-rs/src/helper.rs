@@ -10,7 +10,6 @@ mod channel;
 mod wear;
 
 use crate::{
-    detach::leave_session,
     privileges::{Account, be_named, gain_no_more, only_read},
     sandbox::{self, Network},
 };
@@ -37,8 +36,6 @@ pub const RETIRED: u8 = 75;
 #[must_use]
 pub fn main(kind: &str, user: Option<&str>) -> ExitCode {
     close_inherited();
-    // A session of its own, and so a group, by which all that it starts is found.
-    leave_session();
     be_named();
     keep_memory_private();
     take_signals_as_they_come();

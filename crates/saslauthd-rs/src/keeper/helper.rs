@@ -56,6 +56,9 @@ impl Helper {
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(channel)
             .stdout(Stdio::null())
+            // No session: the kernel would give each as much of the processor as all the others have together, whatever its
+            // priority.
+            .process_group(0)
             .spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         Ok(Self { child, group })
@@ -96,8 +99,7 @@ impl Helper {
             for pid in self.child.id().map(|_| descendants(group)).unwrap_or_default() {
                 let _ = kill(pid, Signal::SIGKILL);
             }
-            // It may have ended, and left nobody behind; or not have come to lead a group.
-            let _ = self.child.start_kill();
+            // It may have ended, and left nobody behind.
             let _ = killpg(group, Signal::SIGKILL);
         }
     }
