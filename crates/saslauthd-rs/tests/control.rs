@@ -87,7 +87,7 @@ fn silent_clients_and_trouble_with_the_store_are_seen() {
         assert!(start.elapsed() < Duration::from_secs(10));
     }
     daemon.ask("tim", "pencil");
-    assert_eq!((&silent).read(&mut [0]).unwrap(), 0, "it waits until it is closed");
+    assert_eq!((&silent).read_to_end(&mut Vec::new()).unwrap(), 0, "it waits until it is closed");
     let page = scrape(&daemon);
     assert_eq!(page.value("saslauthd_turned_away_total", &[("reason", "late")]), 1.0);
     assert!(page.value("saslauthd_store_errors_total", &[]) >= 1.0);
