@@ -18,6 +18,7 @@ FOOTER = "DATA=END\n"
 
 class Original:
     saslauthd = SASLAUTHD
+    unthrottled = ()
 
     def database(self, directory, users):
         """A hash file like saslpasswd2's: under user NUL realm NUL property, the password."""

@@ -14,6 +14,8 @@ CHEAPEST = ["--verifiers", "cram-md5"]
 
 
 class Ours:
+    unthrottled = ("--no-throttle",)  # what it takes to send wrong passwords in masses
+
     def __init__(self, programs):
         self.saslauthd = programs / "saslauthd"
         self.saslpasswd2 = programs / "saslpasswd2"

@@ -107,7 +107,8 @@ class Backends:
     def daemon(self, who, kind, options):
         """Wrong passwords come in masses, and ours would slow them down."""
         host = self.host(who, kind)
-        options = [*options, "--no-throttle"] if who == "ours" else options
+        subject = {"ours": self.bench.ours, "theirs": self.bench.original}[who]
+        options = [*options, *subject.unthrottled]
         return Daemon(host, host.database(self.bench.scratch), options, self.bench.scratch)
 
     def host(self, who, kind):
