@@ -234,8 +234,7 @@ fn part(mechanism: &Mechanism, settings: &Settings, (log, errands): (&Rc<Log>, &
 }
 
 fn helpers(kind: Kind, settings: &Settings, errands: &Rc<Errands>) -> HelperPool {
-    let most = if kind == Kind::Pam { settings.pam_helpers } else { settings.threads };
-    HelperPool::new(kind, most, settings.limits.helper_deadline, Rc::clone(errands))
+    HelperPool::new(kind, settings.helpers_at_once(kind), settings.limits.helper_deadline, Rc::clone(errands))
 }
 
 fn broken(mechanism: &str, error: impl Display) -> Failure {

@@ -76,7 +76,7 @@ pub struct Keeper<'a> {
     signals: Signals,
     socket: Socket,
     /// The control socket, and those of scrapers below: made with the first one.
-    doors: Vec<OwnedFd>,
+    control: Option<UnixListener>,
     metrics: Vec<Listening>,
     /// How many there are of each kind.
     helpers: [Rc<Cell<usize>>; Kind::COUNT],
@@ -127,9 +127,9 @@ impl<'a> Keeper<'a> {
         (signals, socket): (Signals, Option<UnixListener>),
     ) -> Self {
         let socket = socket.map_or(Socket::Wanted, Socket::Theirs);
-        let (manager, helpers, doors, metrics) =
-            (Manager::from_environment(), Default::default(), Vec::new(), Vec::new());
-        Self { settings, words, directory, log, manager, signals, socket, doors, metrics, helpers }
+        let (manager, helpers) = (Manager::from_environment(), Default::default());
+        let (control, metrics) = (None, Vec::new());
+        Self { settings, words, directory, log, manager, signals, socket, control, metrics, helpers }
     }
 
     /// Has clients served until it is told to end.
@@ -248,7 +248,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn give_socket(&mut self, server: &Server) -> Result<(), Failure> {
-        if self.doors.is_empty() {
+        if self.control.is_none() {
             self.open_doors()?;
         }
         if matches!(self.socket, Socket::Wanted) {
@@ -266,7 +266,7 @@ impl<'a> Keeper<'a> {
 
     /// Anybody on this host can take an address of scrapers, which must not keep others from logging in.
     fn open_doors(&mut self) -> Result<(), Failure> {
-        self.doors = vec![self.directory.listen(CONTROL, 0o600, None)?.into()];
+        self.control = Some(self.directory.listen(CONTROL, 0o600, None)?);
         let (metrics, failures) = Listening::at(&self.settings.metrics);
         failures.iter().for_each(|failure| self.log.write(Level::Warning, format_args!("{failure}; served without")));
         self.metrics = metrics;
@@ -277,7 +277,7 @@ impl<'a> Keeper<'a> {
     fn grant(&self, server: &Server, favour: Favour, socket: &UnixListener) {
         let all: Vec<_> = [socket.as_fd()]
             .into_iter()
-            .chain(self.doors.iter().map(AsFd::as_fd))
+            .chain(self.control.iter().map(AsFd::as_fd))
             .chain(self.metrics.iter().map(AsFd::as_fd))
             .collect();
         server.grant(favour, &all);
@@ -395,9 +395,8 @@ impl Server {
 
 /// As many as the pools have use for, that of the configuration before a HUP besides; none of a kind that there is no pool for.
 fn most_helpers(kind: Kind, settings: &Settings) -> usize {
-    let at_once = if kind == Kind::Pam { settings.pam_helpers } else { settings.threads };
     let is_used = settings.mechanisms.iter().any(|mechanism| mechanism.takes(kind));
-    if is_used { 2 * most_processes(at_once) } else { 0 }
+    if is_used { 2 * most_processes(settings.helpers_at_once(kind)) } else { 0 }
 }
 
 fn code(status: io::Result<ExitStatus>) -> u8 {

@@ -6,6 +6,7 @@ use crate::{
     configuration::{self, Configuration, KEYS, Limits},
     endpoint::Endpoint,
     exit::{Failure, TROUBLE},
+    helper::backend::Kind,
     log::Destination,
     login_check::Question,
     mechanisms::{self, MISSING, Mechanism, NAMES},
@@ -171,6 +172,12 @@ impl Settings {
     /// A [`Failure`] that names the file.
     pub fn read_again(&self) -> Result<Self, Failure> {
         Self::read(self.typed.clone(), self.mechanisms.clone())
+    }
+
+    /// How many helper processes of that kind may work at once.
+    #[must_use]
+    pub fn helpers_at_once(&self, kind: Kind) -> usize {
+        if kind == Kind::Pam { self.pam_helpers } else { self.threads }
     }
 
     /// The socket's group. Who that is the system may ask others.
