@@ -233,7 +233,7 @@ mod tests {
             Endpoint::parse("127.0.0.1:0").unwrap(),
         ];
         let (listening, failures) = Listening::at(&all);
-        assert_eq!(failures.len(), 1);
+        assert_eq!(failures.len(), 1, "{failures:?}");
         assert!(failures[0].to_string().starts_with(&format!("metrics: {}: Address already in use", all[0])));
         assert_eq!(listening.iter().map(Listening::endpoint).collect::<Vec<_>>(), [&all[1], &all[2]]);
         let kinds: Vec<_> = listening.into_iter().map(|each| Bound::of(each.socket).unwrap()).collect();

@@ -5,8 +5,8 @@ use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, AtFlags},
     sys::{
-        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, connect, listen, socket},
-        stat::{Mode, umask},
+        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
+        stat::{FchmodatFlags::NoFollowSymlink, Mode, fchmodat},
     },
     unistd::{Gid, fchownat},
 };
@@ -67,11 +67,15 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
     new.push(".new");
     // One that somebody who was killed left behind. Whoever has the name beside it has this one too.
     let _ = fs::remove_file(&new);
-    let before = umask(Mode::from_bits_truncate(!mode & 0o777));
-    let bound = UnixListener::bind(&new);
-    umask(before);
-    let listener = bound.map_err(failed("could not bind"))?;
+    let bound = || -> io::Result<UnixListener> {
+        let unbound = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        bind(unbound.as_raw_fd(), &UnixAddr::new(&*new)?)?;
+        Ok(unbound.into())
+    };
+    let listener = bound().map_err(failed("could not bind"))?;
+    // Until it listens, nobody gets through, whatever its mode.
     let named = || -> io::Result<Place> {
+        fchmodat(AT_FDCWD, &*new, Mode::from_bits_truncate(mode), NoFollowSymlink)?;
         // Not asked for, it is not tried: what keeps a service in may not allow the call.
         if group.is_some() {
             fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
