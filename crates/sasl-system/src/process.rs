@@ -1,11 +1,12 @@
-//! What a process that lets others' code in does to itself: before, when that code has made two of it, and at the end.
+//! What a process does to itself: becoming two; and, where it lets others' code in, before that, when that code has made two of
+//! it, and at the end.
 #![expect(unsafe_code, reason = "it calls C")]
 
 use nix::{
     errno::Errno,
     libc::{_exit, SIG_DFL, SIGRTMAX, SYS_close_range, c_uint, close, signal, syscall},
     sys::signal::SigSet,
-    unistd::{Pid, getpid},
+    unistd::{ForkResult, Pid, fork, getpid},
 };
 
 use std::{
@@ -31,6 +32,19 @@ impl Process {
             end_at_once(1);
         }
     }
+}
+
+/// Makes a second process of this one; which of the two it is, each is told.
+///
+/// # Errors
+/// Where other threads run, of which the second process would have half of what they were doing, and where the system gives no
+/// process.
+pub fn divide() -> io::Result<ForkResult> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("other threads run"));
+    }
+    // SAFETY: no other thread is in the middle of anything.
+    Ok(unsafe { fork() }?)
 }
 
 /// Ends without another word: what libraries have put by for the end of the process is not run.

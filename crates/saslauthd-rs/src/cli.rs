@@ -151,17 +151,7 @@ fn switch(name: &'static str, short: char, help: &'static str) -> Arg {
 /// # Errors
 /// What clap says of words that make no sense.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, clap::Error> {
-    // Nobody is to type it, so that it is not in what is made from the command.
-    let detached = Arg::new("detached").long("detached").action(ArgAction::SetTrue).hide(true);
-    command().arg(detached).try_get_matches_from(words)
-}
-
-/// The words that start the same in a process of its own. The flag comes first: behind a `--` it would be an
-/// operand, and that process would start another.
-#[must_use]
-pub fn detached(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut words = words.into_iter();
-    words.next().into_iter().chain([OsString::from("--detached")]).chain(words).collect()
+    command().try_get_matches_from(words)
 }
 
 #[cfg(test)]
@@ -185,14 +175,6 @@ mod tests {
         assert!(typed("saslauthd -dda sasldb operand").unwrap().get_flag("debug"));
         assert_eq!(typed("saslauthd -n 2 -m /a -n 3 -m /b").unwrap().get_one::<String>("threads").unwrap(), "3");
         assert_eq!(typed("saslauthd -n -1").unwrap().get_one::<String>("threads").unwrap(), "-1");
-    }
-
-    #[test]
-    fn whatever_was_typed_the_new_process_is_told_that_it_is_detached() {
-        for line in ["saslauthd -a sasldb", "saslauthd -a sasldb operand", "saslauthd -a sasldb -- operand"] {
-            let words = detached(line.split(' ').map(OsString::from));
-            assert!(parse(words).unwrap().get_flag("detached"), "{line}");
-        }
     }
 
     #[test]

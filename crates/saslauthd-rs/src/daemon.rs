@@ -2,8 +2,7 @@
 
 use crate::{
     assembly::prepare,
-    cli::detached,
-    detach::{launch, leave_session},
+    detach::{Launcher, Side, detach},
     exit::{FAILED, Failure, RUNNING, print},
     helper::{self, backend::Kind},
     keeper::{Keeper, Words},
@@ -18,7 +17,7 @@ use crate::{
 };
 use nix::unistd::Uid;
 use sasldb::private::keep_memory_private;
-use std::{env, ffi::OsString, os::unix::net::UnixListener, process::ExitCode, rc::Rc};
+use std::{env, ffi::OsString, process::ExitCode, rc::Rc};
 use tokio::{runtime, task::LocalSet};
 
 /// Runs the program.
@@ -52,10 +51,11 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
         Task::Status(directory) => status::show(&directory)?,
         Task::CheckLogin(question) => return login_check::check(&question),
         Task::CheckConfiguration(settings) => check_configuration(&settings)?,
-        Task::Serve(settings) if settings.place == Place::Background => {
-            return launch(detached(words.iter().cloned()).into_iter());
-        }
-        Task::Serve(settings) => keep(&settings, words, socket_handed_over())?,
+        Task::Serve(settings) if settings.place == Place::Background => match detach()? {
+            Side::Launcher(code) => return Ok(code),
+            Side::Daemon(launcher) => keep(&settings, words, Some(launcher))?,
+        },
+        Task::Serve(settings) => keep(&settings, words, None)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,11 +83,9 @@ fn check_configuration(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// The main process: claims the run directory, and has clients served.
-fn keep(settings: &Settings, words: &[OsString], socket: Option<UnixListener>) -> Result<(), Failure> {
+fn keep(settings: &Settings, words: &[OsString], launcher: Option<Launcher>) -> Result<(), Failure> {
     keep_memory_private();
-    if settings.place == Place::Detached {
-        leave_session();
-    }
+    let socket = socket_handed_over();
     let failed = |error| Failure::new(format!("serving: {error}"));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let log = Log::new(settings.log, settings.verbose);
@@ -104,7 +102,7 @@ fn keep(settings: &Settings, words: &[OsString], socket: Option<UnixListener>) -
         let directory =
             RunDirectory::claim(&settings.directory).map_err(|failure| as_the_original_ends(settings, failure))?;
         let words = Words { typed: words, here };
-        Keeper::new(settings, words, (&directory, &log), (signals, socket)).keep().await
+        Keeper::new(settings, words, (&directory, &log), (signals, socket)).keep(launcher).await
     })
 }
 

@@ -1,57 +1,89 @@
-//! Going to the background without a fork: the launcher starts the program again, and ends when that says that it
-//! serves, or with its failure.
+//! Going to the background: the process that was started makes another, which serves, and ends when that one says that it
+//! does, or with its failure.
 
-use crate::exit::Failure;
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use crate::exit::{FAILED, Failure};
+use nix::{
+    fcntl::OFlag,
+    sys::wait::{WaitStatus, waitpid},
+    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid},
+};
+use sasl_system::process::divide;
 use std::{
-    env,
-    ffi::OsString,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Read, Write},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
 };
 
 const READY: &[u8] = b"ready\n";
 
-/// Starts the program with `words` in a process of its own, and waits until it serves.
+/// Which of the two processes this is.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Side {
+    /// The one that was started. The other one serves, or has failed: so does this one end.
+    Launcher(ExitCode),
+    /// The one that is to serve, in a session of its own.
+    Daemon(Launcher),
+}
+
+/// Who waits for us to serve.
+#[derive(Debug)]
+pub struct Launcher(File);
+
+/// Makes the process that is to serve. Call it where no other thread runs.
 ///
 /// # Errors
-/// Where it cannot be started. What stops it later, it says itself.
-pub fn launch(words: impl Iterator<Item = OsString>) -> Result<ExitCode, Failure> {
-    let failed = |error: io::Error| Failure::new(format!("could not start the daemon: {error}"));
-    let program = env::current_exe().map_err(failed)?;
-    let mut child = Command::new(program)
-        .args(words.skip(1))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let mut said = Vec::new();
-    if let Some(mut pipe) = child.stdout.take() {
-        pipe.read_to_end(&mut said).map_err(failed)?;
+/// Where there can be none. What stops it later, it says itself.
+pub fn detach() -> Result<Side, Failure> {
+    try_detach().map_err(|error| Failure::new(format!("could not start the daemon: {error}")))
+}
+
+fn try_detach() -> io::Result<Side> {
+    let (said, says) = pipe2(OFlag::O_CLOEXEC)?;
+    match divide()? {
+        ForkResult::Parent { child } => {
+            drop(says);
+            wait_until_ready(said.into(), child).map(Side::Launcher)
+        }
+        ForkResult::Child => {
+            leave_session();
+            let null = null()?;
+            dup2_stdin(&null)?;
+            dup2_stdout(&null)?;
+            Ok(Side::Daemon(Launcher(says.into())))
+        }
     }
+}
+
+fn wait_until_ready(mut pipe: File, daemon: Pid) -> io::Result<ExitCode> {
+    let mut said = Vec::new();
+    pipe.read_to_end(&mut said)?;
     if said == READY {
         return Ok(ExitCode::SUCCESS);
     }
-    let status = child.wait().map_err(failed)?;
-    let status = status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
-    Ok(ExitCode::from(status.unwrap_or(crate::exit::FAILED)))
+    Ok(match waitpid(daemon, None)? {
+        WaitStatus::Exited(_, status) => {
+            ExitCode::from(u8::try_from(status).ok().filter(|it| *it != 0).unwrap_or(FAILED))
+        }
+        _ => ExitCode::from(FAILED),
+    })
 }
 
-/// In the new process: leaves the terminal's session.
+impl Launcher {
+    /// Tells it that all is well, and lets go of what was inherited.
+    ///
+    /// # Errors
+    /// Where it is gone, or there is no `/dev/null`.
+    pub fn report_ready(mut self) -> io::Result<()> {
+        self.0.write_all(READY)?;
+        let_go()
+    }
+}
+
+/// Leaves the terminal's session.
 pub fn leave_session() {
     // It fails where this is a session of its own already, which is what we want.
     let _ = setsid();
-}
-
-/// In the new process: tells the launcher that all is well, and lets go of what it inherited.
-///
-/// # Errors
-/// Where the launcher is gone, or there is no `/dev/null`.
-pub fn report_ready() -> io::Result<()> {
-    io::stdout().write_all(READY)?;
-    io::stdout().flush()?;
-    let_go()
 }
 
 /// Lets go of what was inherited: input, output and errors of whoever started us.
@@ -59,9 +91,13 @@ pub fn report_ready() -> io::Result<()> {
 /// # Errors
 /// Where there is no `/dev/null`.
 pub fn let_go() -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = null()?;
     dup2_stdin(&null)?;
     dup2_stderr(&null)?;
     dup2_stdout(&null)?;
     Ok(())
+}
+
+fn null() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/null")
 }

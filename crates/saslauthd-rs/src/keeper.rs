@@ -4,7 +4,7 @@
 mod helper;
 
 use crate::{
-    detach::report_ready,
+    detach::Launcher,
     endpoint::Listening,
     errands::{Ends, Errand, Favour, LENGTH},
     exit::{FAILED, Failure},
@@ -12,7 +12,7 @@ use crate::{
     helper_pool::most_processes,
     log::{Class, Level, Log},
     run_directory::{CONTROL, MUX, RunDirectory},
-    settings::{Place, Settings},
+    settings::Settings,
     signals::Signals,
     systemd::{Manager, OURS, State},
 };
@@ -132,11 +132,11 @@ impl<'a> Keeper<'a> {
         Self { settings, words, directory, log, manager, signals, socket, control, metrics, helpers }
     }
 
-    /// Has clients served until it is told to end.
+    /// Has clients served until it is told to end, and tells who has launched it when they are.
     ///
     /// # Errors
     /// Where the service cannot start. Why, the serving process has said itself.
-    pub async fn keep(mut self) -> Result<(), Failure> {
+    pub async fn keep(mut self, mut launcher: Option<Launcher>) -> Result<(), Failure> {
         let mut server = self.start()?;
         let mut serves = false;
         loop {
@@ -147,7 +147,7 @@ impl<'a> Keeper<'a> {
                 }
                 Event::Said(Errand::Serving) if !serves => {
                     serves = true;
-                    self.report_ready()?;
+                    self.report_ready(launcher.take())?;
                 }
                 // It may have ended while it was to read its configuration.
                 Event::Said(Errand::Serving) => self.manager.tell(State::Ready),
@@ -283,11 +283,10 @@ impl<'a> Keeper<'a> {
         server.grant(favour, &all);
     }
 
-    fn report_ready(&self) -> Result<(), Failure> {
+    fn report_ready(&self, launcher: Option<Launcher>) -> Result<(), Failure> {
         self.log.started();
-        if self.settings.place == Place::Detached {
-            report_ready().map_err(|error| Failure::new(format!("serving: {error}")))?;
-        }
+        let reported = launcher.map_or(Ok(()), Launcher::report_ready);
+        reported.map_err(|error| Failure::new(format!("serving: {error}")))?;
         self.manager.tell(State::Ready);
         Ok(())
     }

@@ -72,7 +72,7 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         log.started();
         gaps.iter().for_each(|(level, gap)| log.write(*level, gap));
         errands.say(Errand::Serving);
-        if settings.place == Place::Detached {
+        if settings.place == Place::Background {
             let_go().map_err(failed)?;
         }
         run(listener, (signals, favour), assembly, errands).await.map_err(failed)

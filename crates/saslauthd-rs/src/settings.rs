@@ -43,7 +43,7 @@ pub enum Task {
 /// How to serve.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// In the foreground, detached already, or to be detached.
+    /// In the foreground or in the background.
     pub place: Place,
     /// Where the log goes.
     pub log: Destination,
@@ -93,10 +93,8 @@ struct Typed {
 pub enum Place {
     /// Where it was started.
     Foreground,
-    /// In a process of its own, which is to be started.
+    /// In a process of its own, of which whoever started it need not wait for the end.
     Background,
-    /// In that process.
-    Detached,
 }
 
 /// As many processes for PAM as the original has.
@@ -217,12 +215,11 @@ impl Settings {
         if !directory.is_absolute() {
             return Err(Failure::new("-m requires an absolute pathname"));
         }
-        let (debug, foreground, detached) =
-            (flags.get_flag("debug"), flags.get_flag("foreground"), flags.get_flag("detached"));
+        let (debug, foreground) = (flags.get_flag("debug"), flags.get_flag("foreground"));
         let threads = threads(text(flags, "threads"))?;
         let Configuration { user, socket_mode, socket_group, limits, throttle, metrics } = configuration(&typed)?;
         Ok(Self {
-            place: if debug || foreground { Place::Foreground } else { Place::Background }.or_detached(detached),
+            place: if debug || foreground { Place::Foreground } else { Place::Background },
             log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
             verbose: debug || flags.get_flag("verbose"),
             directory,
@@ -259,12 +256,6 @@ fn configuration(typed: &Typed) -> Result<Configuration, Failure> {
         configuration.throttle.enabled = false;
     }
     Ok(configuration)
-}
-
-impl Place {
-    fn or_detached(self, detached: bool) -> Self {
-        if detached { Self::Detached } else { self }
-    }
 }
 
 impl Destination {
