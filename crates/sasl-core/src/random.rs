@@ -1,7 +1,6 @@
 //! The operating system's generator, the only source of nonces, salts and keys.
 
 use crate::failure::{Failure, Reason};
-use rand::{TryRng, rngs::SysRng};
 
 /// `N` unpredictable bytes. Under `--cfg fuzzing` they are the same ones each time, so that what a fuzzer finds can be found
 /// again: nothing that is built so is fit for use.
@@ -13,6 +12,6 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], Failure> {
         return Ok([0x5a; N]);
     }
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| Failure::new(Reason::Unavailable, "no randomness"))?;
+    sasl_random::fill(&mut bytes).map_err(|_| Failure::new(Reason::Unavailable, "no randomness"))?;
     Ok(bytes)
 }
