@@ -1,7 +1,10 @@
-//! crypt(3), of libxcrypt.
+//! crypt(3), of libxcrypt, but for the hashes that [`ShaCrypt`] reads.
 #![expect(unsafe_code, reason = "it calls C")]
 
-use crate::library::{Library, Missing};
+use crate::{
+    library::{Library, Missing},
+    sha_crypt::ShaCrypt,
+};
 use nix::libc::{c_char, c_int, c_ulong, c_void};
 use std::{
     ffi::{CStr, CString},
@@ -57,6 +60,15 @@ impl Crypt {
 
     /// Compares in time that does not depend on how much of the hash is right.
     pub fn check(&mut self, password: &CStr, stored: &CStr) -> Match {
+        let of_sha = ShaCrypt::parse(stored.to_bytes()).and_then(|hash| hash.is_of(password.to_bytes()));
+        match of_sha {
+            Some(true) => Match::Right,
+            Some(false) => Match::Wrong,
+            None => self.check_by_libcrypt(password, stored),
+        }
+    }
+
+    fn check_by_libcrypt(&mut self, password: &CStr, stored: &CStr) -> Match {
         let stored_bytes = stored.to_bytes();
         let found = self.hash(password, stored, |hash| match hash.len() == stored_bytes.len() {
             true if hash.ct_eq(stored_bytes).into() => Match::Right,

@@ -15,7 +15,7 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// crypt(3), and a setting under which passwords are hashed that nothing is stored for.
+/// crypt(3), and a hash that passwords are compared with that nothing is stored for.
 pub(crate) struct EqualWork {
     crypt: Crypt,
     decoy: CString,
@@ -49,9 +49,9 @@ impl EqualWork {
     pub(crate) fn like_most_in(file: &Path) -> Result<Self, Missing> {
         let mut crypt = Crypt::load()?;
         let kinds = File::open(file).map(|file| by_frequency(BufReader::new(file.take(LOOKED_AT)))).unwrap_or_default();
-        let mut settings = kinds.iter().take(MOST_TRIED).filter_map(Kind::setting);
-        let decoy = settings.find(|setting| hashes(&mut crypt, setting));
-        let decoy = decoy.or_else(|| crypt.preferred_setting()).unwrap_or_default();
+        let settings = kinds.iter().take(MOST_TRIED).filter_map(Kind::setting);
+        let decoy = settings.chain(crypt.preferred_setting()).find_map(|setting| hash_of_nobody(&mut crypt, &setting));
+        let decoy = decoy.unwrap_or_default();
         Ok(Self { crypt, decoy })
     }
 
@@ -65,8 +65,9 @@ impl EqualWork {
     }
 }
 
-fn hashes(crypt: &mut Crypt, setting: &CStr) -> bool {
-    crypt.hash(c"decoy", setting, |_| ()).is_some()
+/// A whole one: which code checks it must be what checks a user's.
+fn hash_of_nobody(crypt: &mut Crypt, setting: &CStr) -> Option<CString> {
+    crypt.hash(c"decoy", setting, |hash| CString::new(hash).ok()).flatten()
 }
 
 /// The kinds of hash that lines have in their second field, the most frequent first. Not all of them are any.
@@ -154,7 +155,7 @@ mod tests {
             let setting = most(&["$5$other$one", hash, hash, "!", "*", "!!", "*", ""]).unwrap();
             assert!(setting.to_bytes().starts_with(parameters.as_bytes()), "{setting:?}");
             assert_eq!(setting.as_bytes().len(), length, "{setting:?}");
-            assert!(hashes(&mut crypt, &setting), "{setting:?}");
+            assert!(hash_of_nobody(&mut crypt, &setting).is_some(), "{setting:?}");
             assert!((0..8).any(|_| most(&[hash]) != most(&[hash])), "{setting:?}");
         }
     }
@@ -201,7 +202,7 @@ mod tests {
     fn without_a_file_the_work_is_what_libcrypt_prefers() {
         let mut work = EqualWork::like_most_in(Path::new("/nonexistent/shadow")).unwrap();
         let decoy = work.decoy.clone();
-        assert!(hashes(&mut work.crypt, &decoy));
+        assert!(hash_of_nobody(&mut work.crypt, &decoy).is_some());
     }
 
     #[test]

@@ -23,4 +23,5 @@ pub mod name_service;
 pub mod pam;
 pub mod priority;
 pub mod process;
+mod sha_crypt;
 pub mod shadow;
