@@ -1,4 +1,4 @@
-//! crypt(3), of libxcrypt, but for the hashes that [`ShaCrypt`] reads.
+//! crypt(3), of libxcrypt, but for the hashes `$5$` and `$6$`.
 #![expect(unsafe_code, reason = "it calls C")]
 
 use crate::{

@@ -61,12 +61,12 @@ fn wait_until_ready(mut pipe: File, daemon: Pid) -> io::Result<ExitCode> {
     if said == READY {
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(match waitpid(daemon, None)? {
-        WaitStatus::Exited(_, status) => {
-            ExitCode::from(u8::try_from(status).ok().filter(|it| *it != 0).unwrap_or(FAILED))
-        }
-        _ => ExitCode::from(FAILED),
-    })
+    // Whoever started us may ignore the ends of children, and has us do so too: then nobody can say how it ended.
+    let status = match waitpid(daemon, None) {
+        Ok(WaitStatus::Exited(_, status)) => u8::try_from(status).ok().filter(|status| *status != 0),
+        _ => None,
+    };
+    Ok(ExitCode::from(status.unwrap_or(FAILED)))
 }
 
 impl Launcher {
