@@ -2,7 +2,7 @@
 //!
 //! Since Linux 6.11 the kernel maps a function for them into every process, which takes an eighth of the time that getrandom(2)
 //! does. It is the kernel's generator all the same: it is seeded anew when the kernel's is, begins anew in a process that was
-//! forked, and where a machine was restored from a snapshot. Elsewhere it is the system call. See
+//! forked, and where a machine was restored from a snapshot and its host says so. Elsewhere it is the system call. See
 //! `docs/decisions/random-octets.md`.
 
 #[cfg(target_os = "linux")]

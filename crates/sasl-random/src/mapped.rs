@@ -6,7 +6,7 @@ use libloading::os::unix::{Library, RTLD_NOW};
 use std::{
     mem::ManuallyDrop,
     ptr::{NonNull, null_mut},
-    sync::LazyLock,
+    sync::OnceLock,
 };
 
 /// `vgetrandom(buffer, length, flags, state, length of the state)`: how many octets there are, or an error's number, negative.
@@ -39,10 +39,10 @@ struct State {
     page: NonNull<c_void>,
 }
 
-static MAPPED: LazyLock<Option<Mapped>> = LazyLock::new(Mapped::find);
+static MAPPED: OnceLock<Option<Mapped>> = OnceLock::new();
 
 thread_local! {
-    static STATE: Option<State> = MAPPED.as_ref().and_then(State::new);
+    static STATE: Option<State> = Mapped::get().and_then(State::new);
 }
 
 /// Whether it has filled `octets`. A thread that ends may have none any more.
@@ -51,6 +51,14 @@ pub(crate) fn fill(octets: &mut [u8]) -> bool {
 }
 
 impl Mapped {
+    /// Two threads may look for it at once, but none waits for another: a process that is forked meanwhile would wait for ever.
+    fn get() -> Option<&'static Self> {
+        if MAPPED.get().is_none() {
+            let _ = MAPPED.set(Self::find());
+        }
+        MAPPED.get()?.as_ref()
+    }
+
     /// None where the kernel has none, or the C library does not know the kernel's library by name.
     fn find() -> Option<Self> {
         // SAFETY: nothing is loaded that is not there, so that nothing is run.
@@ -110,9 +118,9 @@ mod tests {
         let mut numbers = release.split(['.', '-']).map_while(|number| number.trim().parse::<u32>().ok());
         let version = (numbers.next().unwrap(), numbers.next().unwrap_or(0));
         if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
-            assert_eq!(MAPPED.is_some(), version >= (6, 11), "{release}");
+            assert_eq!(Mapped::get().is_some(), version >= (6, 11), "{release}");
         }
-        assert_eq!(fill(&mut [0; 16]), MAPPED.is_some());
+        assert_eq!(fill(&mut [0; 16]), Mapped::get().is_some());
     }
 
     #[test]

@@ -18,10 +18,10 @@ impl Aging {
     /// What becomes of a right password on this day. As in the original, the time of grace, the least age and a password
     /// that must be changed at the next login ("changed" is day 0, with no longest age) make no difference.
     pub(crate) fn on(self, today: i64) -> Finding {
-        let account_is_over = self.ends.is_some_and(|ends| today > ends);
-        match account_is_over || self.last_day_of_password().is_some_and(|last| last < today) {
-            true => Finding::Account,
-            false => Finding::Accepted,
+        match self {
+            Self { ends: Some(ends), .. } if today > ends => Finding::Account,
+            _ if self.last_day_of_password().is_some_and(|last| last < today) => Finding::PasswordExpired,
+            _ => Finding::Accepted,
         }
     }
 
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn a_password_is_good_on_its_last_day_and_not_on_the_next() {
         assert_eq!(on_that_day(TODAY - 90, 90, -1), Finding::Accepted);
-        assert_eq!(on_that_day(TODAY - 91, 90, -1), Finding::Account);
+        assert_eq!(on_that_day(TODAY - 91, 90, -1), Finding::PasswordExpired);
         assert_eq!(on_that_day(TODAY - 91, -1, -1), Finding::Accepted);
         assert_eq!(on_that_day(-1, 90, -1), Finding::Accepted);
-        assert_eq!(on_that_day(0, 90, -1), Finding::Account);
+        assert_eq!(on_that_day(0, 90, -1), Finding::PasswordExpired);
         assert_eq!(on_that_day(0, 99_999, -1), Finding::Accepted);
     }
 
@@ -79,13 +79,13 @@ mod tests {
     #[test]
     fn the_earlier_of_two_ends_counts() {
         assert_eq!(on_that_day(TODAY, 90, TODAY - 1), Finding::Account);
-        assert_eq!(on_that_day(TODAY - 91, 90, TODAY + 1), Finding::Account);
+        assert_eq!(on_that_day(TODAY - 91, 90, TODAY + 1), Finding::PasswordExpired);
     }
 
     #[test]
     fn no_number_is_too_large() {
         assert_eq!(on_that_day(i64::MAX, i64::MAX, i64::MAX), Finding::Accepted);
-        assert_eq!(on_that_day(i64::MIN, i64::MIN, -1), Finding::Account);
+        assert_eq!(on_that_day(i64::MIN, i64::MIN, -1), Finding::PasswordExpired);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub enum Match {
     /// The hash is another password's.
     Wrong,
     /// It is no hash that could ever be right: empty, a lock, or of a kind that libcrypt does not know. Finding
-    /// that out takes hardly any time. A password that is too long for libcrypt, from 512 bytes on, ends here too.
+    /// that out takes hardly any time. A password that is too long ends here too.
     NoHash,
 }
 

@@ -2,7 +2,9 @@
 
 use crate::{
     crypt::{Crypt, Match},
+    finding::Finding,
     library::Missing,
+    sha_crypt::LONGEST_PASSWORD,
 };
 use sasl_core::random;
 use std::{
@@ -55,14 +57,19 @@ impl EqualWork {
         Ok(Self { crypt, decoy })
     }
 
-    /// Whether the hash is the password's. `None`, and what cannot be a hash, is compared with a decoy and is not.
-    pub(crate) fn matches(&mut self, password: &CStr, stored: Option<&CStr>) -> bool {
+    /// What the hash and the password are to each other. `None`, and what cannot be a hash, takes as long.
+    pub(crate) fn compare(&mut self, password: &CStr, stored: Option<&CStr>) -> Match {
         let found = stored.map_or(Match::NoHash, |stored| self.crypt.check(password, stored));
         if found == Match::NoHash {
             let _ = self.crypt.check(password, &self.decoy);
         }
-        found == Match::Right
+        if found == Match::NoHash && password.count_bytes() > LONGEST_PASSWORD { Match::Wrong } else { found }
     }
+}
+
+/// What was found where the password is not right.
+pub(crate) fn of_wrong(found: Match) -> Finding {
+    if found == Match::NoHash { Finding::NoPassword } else { Finding::Wrong }
 }
 
 /// A whole one: which code checks it must be what checks a user's.
@@ -192,10 +199,10 @@ mod tests {
         let decoy = work.decoy.clone();
         let made = work.crypt.hash(c"pencil", &decoy, |hash| CString::new(hash).unwrap()).unwrap();
         work.decoy = made;
-        assert!(!work.matches(c"pencil", None));
-        assert!(!work.matches(c"pencil", Some(c"")));
-        assert!(!work.matches(c"pencil", Some(c"!")));
-        assert!(work.matches(c"hunter2", Some(&CString::new(SHA_512).unwrap())));
+        assert_eq!(work.compare(c"pencil", None), Match::NoHash);
+        assert_eq!(work.compare(c"pencil", Some(c"")), Match::NoHash);
+        assert_eq!(work.compare(c"pencil", Some(c"!")), Match::NoHash);
+        assert_eq!(work.compare(c"hunter2", Some(&CString::new(SHA_512).unwrap())), Match::Right);
     }
 
     #[test]
@@ -207,16 +214,30 @@ mod tests {
 
     #[test]
     fn each_refusal_is_as_much_work() {
+        refusals_are_as_much_work(SHA_512);
+    }
+
+    /// libcrypt takes more in salts than it writes itself.
+    #[test]
+    fn so_it_is_whatever_is_in_a_salt() {
+        for setting in [c"$6$J3xQ8fZ+9kM=", c"$5$a+b", c"$5$rounds=2000$="] {
+            let hash =
+                Crypt::load().unwrap().hash(c"hunter2", setting, |hash| String::from_utf8(hash.to_vec()).unwrap());
+            refusals_are_as_much_work(&hash.unwrap());
+        }
+    }
+
+    fn refusals_are_as_much_work(of_most: &str) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "user:{SHA_512}:1::::::").unwrap();
+        writeln!(file, "user:{of_most}:1::::::").unwrap();
         let mut work = EqualWork::like_most_in(file.path()).unwrap();
-        let hash = CString::new(SHA_512).unwrap();
-        let locked = CString::new(format!("!{SHA_512}")).unwrap();
+        let hash = CString::new(of_most).unwrap();
+        let locked = CString::new(format!("!{of_most}")).unwrap();
         let mut least = |stored: Option<&CStr>| {
             (0..30)
                 .map(|_| {
                     let start = Instant::now();
-                    assert!(!work.matches(c"wrong", stored));
+                    assert_ne!(work.compare(c"wrong", stored), Match::Right);
                     start.elapsed()
                 })
                 .min()

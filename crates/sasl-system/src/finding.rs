@@ -7,11 +7,15 @@
 pub enum Finding {
     /// It is the user's password, and the account is in order.
     Accepted,
-    /// It is not the user's password, or the user has none that could be right.
+    /// It is not the user's password.
     Wrong,
+    /// The user has none that could be right: it is locked, or was never set.
+    NoPassword,
     /// There is no such user here.
     Unknown,
-    /// The account or its password has expired, or may not be used for this.
+    /// It is the password, and has to be changed first.
+    PasswordExpired,
+    /// The account has expired, or may not be used for this.
     Account,
     /// Nobody could tell: the system, and not the user, is at fault.
     Unavailable,

@@ -1,7 +1,8 @@
 //! The hash in passwd, as with `-a getpwent`.
 
 use crate::{
-    decoy::EqualWork,
+    crypt::Match,
+    decoy::{EqualWork, of_wrong},
     finding::Finding,
     library::Missing,
     name_service::{SOMEBODY, nobody, passwd_hash},
@@ -24,17 +25,17 @@ impl Getpwent {
     pub fn check(&mut self, login: &CStr, password: &CStr) -> Finding {
         let hash = passwd_hash(login);
         let stored = hash.as_ref().ok().and_then(Option::as_ref);
-        let matches = self.0.matches(password, stored.map(|hash| hash.as_c_str()));
+        let found = self.0.compare(password, stored.map(|hash| hash.as_c_str()));
         match hash {
             Err(_) => Finding::Unavailable,
             Ok(None) => {
                 let _ = passwd_hash(SOMEBODY);
                 Finding::Unknown
             }
-            Ok(Some(_)) if matches => Finding::Accepted,
+            Ok(Some(_)) if found == Match::Right => Finding::Accepted,
             Ok(Some(_)) => {
                 let _ = passwd_hash(&nobody());
-                Finding::Wrong
+                of_wrong(found)
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use nix::{
     errno::Errno,
-    libc::{_exit, SIG_DFL, SIGRTMAX, SYS_close_range, c_uint, close, signal, syscall},
+    libc::{_exit, SIG_DFL, SIGCHLD, SIGRTMAX, SYS_close_range, c_uint, close, signal, syscall},
     sys::signal::SigSet,
     unistd::{ForkResult, Pid, fork, getpid},
 };
@@ -41,7 +41,7 @@ impl Process {
 /// process.
 pub fn divide() -> io::Result<ForkResult> {
     if fs::read_dir("/proc/self/task")?.count() != 1 {
-        return Err(io::Error::other("other threads run"));
+        return Err(io::Error::other("something that was loaded into it runs threads; -f starts it in the foreground"));
     }
     // SAFETY: no other thread is in the middle of anything.
     Ok(unsafe { fork() }?)
@@ -71,6 +71,15 @@ pub fn close_inherited() {
 
 fn number(entry: io::Result<DirEntry>) -> Option<i32> {
     entry.ok()?.file_name().to_str()?.parse().ok()
+}
+
+/// Ends of children are told, and no signal is held back, whatever whoever started the program made of that. Call it where no other
+/// thread runs.
+pub fn hear_of_children_and_signals() {
+    // SAFETY: the default action runs no code of ours.
+    let _ = unsafe { signal(SIGCHLD, SIG_DFL) };
+    // It can only fail for arguments that are not valid.
+    let _: Result<(), Errno> = SigSet::empty().thread_set_mask();
 }
 
 /// Every signal has its effect, and none is held back: what a program should find when it starts, whoever started it.

@@ -24,12 +24,12 @@ enum Function {
     Sha512,
 }
 
+/// As with libcrypt, whatever the kind of hash: a longer password has none.
+pub(crate) const LONGEST_PASSWORD: usize = 511;
+
 const DEFAULT_ROUNDS: u32 = 5000;
 const ROUNDS: RangeInclusive<u32> = 1000..=999_999_999;
 const LONGEST_SALT: usize = 16;
-
-/// A longer password is not looked at: it would be hashed as often as it is long.
-const LONGEST_PASSWORD: usize = 511;
 
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -47,14 +47,15 @@ impl<'a> ShaCrypt<'a> {
             (rounds, salt) = (count(number)?, fields.next()?);
         }
         let checksum = fields.next()?;
-        let is_canonical = (1..=LONGEST_SALT).contains(&salt.len())
+        let is_canonical = salt.len() <= LONGEST_SALT
+            && salt.iter().copied().all(is_salt)
             && checksum.len() == function.checksum_length()
-            && [salt, checksum].concat().iter().all(|byte| ALPHABET.contains(byte))
+            && checksum.iter().all(|byte| ALPHABET.contains(byte))
             && fields.next().is_none();
         is_canonical.then_some(Self { function, rounds, salt, checksum })
     }
 
-    /// Whether it is the password's; `None` for a password that is too long.
+    /// Whether it is the password's; `None` for a password that is too long: it would be hashed as often as it is long.
     pub(crate) fn is_of(&self, password: &[u8]) -> Option<bool> {
         let checksum = (password.len() <= LONGEST_PASSWORD).then(|| self.checksum_of(password));
         checksum.map(|checksum| checksum.ct_eq(self.checksum).into())
@@ -201,6 +202,11 @@ fn put([high, middle, low]: [u8; 3], characters: usize, text: &mut Vec<u8>) {
     text.extend((0..characters).map(|at| ALPHABET[(bits >> (6 * at) & 63) as usize]));
 }
 
+/// Whether libcrypt takes it in a salt, which need not be of the alphabet: it does not in any hash that it reads.
+fn is_salt(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"!*:;\\$".contains(&byte)
+}
+
 /// A number as libcrypt writes it.
 fn count(digits: &[u8]) -> Option<u32> {
     let is_canonical = digits.iter().all(u8::is_ascii_digit) && !digits.starts_with(b"0");
@@ -223,7 +229,7 @@ mod tests {
     const HASH: &str =
         "$6$abcdefgh$M/eYsB4rVXAm3ZNc88J.UD9rCKAT6FB1rahiwJCHtEndQNORCub5qhjxn50qbqVVthkM.9HpEwtf0t.iV9uH0/";
 
-    fn libcrypt(password: &[u8], setting: &str) -> Option<Vec<u8>> {
+    fn libcrypt(password: &[u8], setting: impl Into<Vec<u8>>) -> Option<Vec<u8>> {
         let (password, setting) = (CString::new(password).unwrap(), CString::new(setting).unwrap());
         Crypt::load().unwrap().hash(&password, &setting, <[u8]>::to_vec)
     }
@@ -247,12 +253,22 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(200))]
         #[test]
         fn as_libcrypt_has_it(
-            password in vec(1_u8.., 0..140), kind in "[56]", rounds in prop::option::of(1000_u32..1500), salt in "[./0-9A-Za-z]{1,16}",
+            password in vec(1_u8.., 0..140), kind in "[56]", rounds in prop::option::of(1000_u32..1500), salt in "[-\"#%&'()+,./0-9<=>?@A-Z\\[\\]^_`a-z{|}~]{0,16}",
         ) {
             let rounds = rounds.map(|rounds| format!("rounds={rounds}$")).unwrap_or_default();
-            let stored = libcrypt(&password, &format!("${kind}${rounds}{salt}")).unwrap();
+            let stored = libcrypt(&password, format!("${kind}${rounds}{salt}")).unwrap();
             prop_assert_eq!(is(&password, &stored), Some(true));
             prop_assert_eq!(is(&[&*password, b"x"].concat(), &stored), Some(false));
+        }
+
+        /// What is no salt of libcrypt's is none here.
+        #[test]
+        fn what_libcrypt_does_not_take_is_left_to_it(salt in vec(1_u8.., 0..20)) {
+            let setting = [b"$6$rounds=1000$", &*salt].concat();
+            let stored = [&*setting, b"$", &HASH.as_bytes()[12..]].concat();
+            let made = libcrypt(b"x", CString::new(setting.clone()).unwrap());
+            let is_written_so = made.is_some_and(|made| made.starts_with(&[&*setting, b"$"].concat()));
+            prop_assert_eq!(ShaCrypt::parse(&stored).is_some(), is_written_so && !salt.contains(&b'$'));
         }
 
         #[test]
@@ -279,7 +295,6 @@ mod tests {
             "$6$",
             "$6$abcdefgh",
             "$6$abcdefgh$",
-            "$6$$x",
             "$7$abcdefgh$x",
             "$5$abcdefgh$x",
             "!$6$abcdefgh$x",

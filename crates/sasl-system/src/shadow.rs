@@ -2,7 +2,8 @@
 
 use crate::{
     aging::today,
-    decoy::EqualWork,
+    crypt::Match,
+    decoy::{EqualWork, of_wrong},
     finding::Finding,
     library::Missing,
     name_service::{SOMEBODY, ShadowEntry, nobody, passwd_hash, shadow_entry},
@@ -30,16 +31,16 @@ impl Shadow {
     /// Whether it is the user's password, and may still be used. Unknown, locked, expired and wrong take as long.
     pub fn check(&mut self, login: &CStr, password: &CStr) -> Finding {
         let entry = find(login);
-        let matches = self.0.matches(password, entry.as_ref().ok().map(|entry| entry.hash.as_c_str()));
+        let found = self.0.compare(password, entry.as_ref().ok().map(|entry| entry.hash.as_c_str()));
         match entry {
             Err(finding) => {
                 let _ = find(SOMEBODY);
                 finding
             }
             Ok(entry) if entry.hash.as_c_str() == NO_PERMISSION => Finding::Unavailable,
-            Ok(_) if !matches => {
+            Ok(_) if found != Match::Right => {
                 let _ = find(&nobody());
-                Finding::Wrong
+                of_wrong(found)
             }
             Ok(entry) => entry.aging.on(today()),
         }

@@ -16,6 +16,7 @@ use crate::{
     systemd::socket_handed_over,
 };
 use nix::unistd::Uid;
+use sasl_system::process::hear_of_children_and_signals;
 use sasldb::private::keep_memory_private;
 use std::{env, ffi::OsString, process::ExitCode, rc::Rc};
 use tokio::{runtime, task::LocalSet};
@@ -45,6 +46,7 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
         }
         _ => {}
     }
+    hear_of_children_and_signals();
     match decide(words.iter().cloned())? {
         Task::Say(text) => eprintln!("{text}"),
         Task::Print(text) => print(&text)?,
@@ -71,13 +73,16 @@ fn leave_word(failure: &Failure) {
 fn check_configuration(settings: &Settings) -> Result<(), Failure> {
     let log = Rc::new(Log::new(Destination::Stderr, true));
     settings.socket_gid()?;
-    settings.account()?;
+    if settings.account()?.is_none() {
+        serving::warn_of_root(&log);
+    }
     let checker = prepare(settings, &log, &Rc::default())?.checker(settings, &log, None)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("looking names up: {error}")))?;
     runtime.block_on(checker.unresolved()).iter().for_each(|line| log.write(Level::Warning, line));
     match log.started() {
         0 => print("saslauthd: the configuration is good\n"),
+        1 => print("saslauthd: it would start, with a warning\n"),
         warnings => print(&format!("saslauthd: it would start, with {warnings} warnings\n")),
     }
 }
@@ -85,7 +90,8 @@ fn check_configuration(settings: &Settings) -> Result<(), Failure> {
 /// The main process: claims the run directory, and has clients served.
 fn keep(settings: &Settings, words: &[OsString], launcher: Option<Launcher>) -> Result<(), Failure> {
     keep_memory_private();
-    let socket = socket_handed_over();
+    // In the background it is for the one that was started, and there is a pipe among the descriptors by now.
+    let socket = if launcher.is_none() { socket_handed_over() } else { None };
     let failed = |error| Failure::new(format!("serving: {error}"));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let log = Log::new(settings.log, settings.verbose);

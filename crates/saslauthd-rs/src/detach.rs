@@ -28,7 +28,10 @@ pub enum Side {
 
 /// Who waits for us to serve.
 #[derive(Debug)]
-pub struct Launcher(File);
+pub struct Launcher {
+    pipe: File,
+    null: File,
+}
 
 /// Makes the process that is to serve. Call it where no other thread runs.
 ///
@@ -50,7 +53,7 @@ fn try_detach() -> io::Result<Side> {
             let null = null()?;
             dup2_stdin(&null)?;
             dup2_stdout(&null)?;
-            Ok(Side::Daemon(Launcher(says.into())))
+            Ok(Side::Daemon(Launcher { pipe: says.into(), null }))
         }
     }
 }
@@ -70,13 +73,13 @@ fn wait_until_ready(mut pipe: File, daemon: Pid) -> io::Result<ExitCode> {
 }
 
 impl Launcher {
-    /// Tells it that all is well, and lets go of what was inherited.
+    /// Tells it that all is well, and lets go of what is left of what was inherited.
     ///
     /// # Errors
-    /// Where it is gone, or there is no `/dev/null`.
+    /// Where it is gone.
     pub fn report_ready(mut self) -> io::Result<()> {
-        self.0.write_all(READY)?;
-        let_go()
+        self.pipe.write_all(READY)?;
+        Ok(dup2_stderr(&self.null)?)
     }
 }
 

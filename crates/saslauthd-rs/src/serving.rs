@@ -103,10 +103,7 @@ fn give_up(settings: &Settings, log: &Log) -> Result<Gaps, Failure> {
             log.write(Level::Debug, format_args!("serving as user {}", account.name()));
             warn_of_stores(settings, (&account, log));
         }
-        None if Uid::effective().is_root() => {
-            gaps.push((Level::Warning, format!("serving as root: there is no user {}", privileges::DEFAULT)));
-        }
-        None => {}
+        None => warn_of_root(log),
     }
     // A change of user may have undone it.
     keep_memory_private();
@@ -115,6 +112,15 @@ fn give_up(settings: &Settings, log: &Log) -> Result<Gaps, Failure> {
         gaps.extend(sandbox::enter(&stores(settings), network(settings)));
     }
     Ok(gaps)
+}
+
+/// Where there is nobody to become.
+pub fn warn_of_root(log: &Log) {
+    if Uid::effective().is_root() {
+        let user = privileges::DEFAULT;
+        let mend = format!("useradd --system --no-create-home --shell /usr/sbin/nologin {user}");
+        log.write(Level::Warning, format_args!("serving as root: there is no user {user} ({mend} ends that)"));
+    }
 }
 
 /// A store that root alone can read is there, and of no use.

@@ -126,6 +126,9 @@ pub fn decide(words: impl IntoIterator<Item = OsString>) -> Result<Task, Failure
     if typed.get_flag("version") {
         return Ok(Task::Say(version()));
     }
+    if let Some(word) = misplaced(&typed) {
+        return Err(Failure::new(format!("{word} is a command as the first word alone: saslauthd {word} ...")));
+    }
     let is_checked = typed.get_flag("check-config");
     let mechanisms = mechanisms::read(text(&typed, "mechanisms"), options(&typed))?;
     let file = text(&typed, "config").map(absolute).transpose();
@@ -142,6 +145,12 @@ fn command(name: &str, typed: &ArgMatches) -> Task {
     }
     let word = |name| typed.get_one::<OsString>(name).cloned().unwrap_or_default();
     Task::CheckLogin(Question { directory, user: word("user"), realm: word("realm"), service: word("service") })
+}
+
+/// As in the original, operands mean nothing; but who types a command does not want a daemon.
+fn misplaced(typed: &ArgMatches) -> Option<&str> {
+    let mut operands = typed.get_many::<String>("operands").into_iter().flatten().map(String::as_str);
+    operands.find(|word| ["status", "check"].contains(word))
 }
 
 /// What clap says first, without its own first word.
@@ -392,6 +401,8 @@ mod tests {
     fn what_is_refused_names_its_flag() {
         let refusals = [
             ("saslauthd", "no authentication mechanism"),
+            ("saslauthd -a sasldb status", "status is a command as the first word alone"),
+            ("saslauthd -m /run/x check", "check is a command as the first word alone"),
             ("saslauthd -a nosuch", "unknown authentication mechanism: nosuch"),
             ("saslauthd -a kerberos5", "kerberos5: not in this version"),
             ("saslauthd -a sasldb --max-field 0", "--max-field:"),

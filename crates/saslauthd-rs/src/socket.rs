@@ -6,7 +6,10 @@ use nix::{
     fcntl::{AT_FDCWD, AtFlags},
     sys::{
         socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
-        stat::{FchmodatFlags::NoFollowSymlink, Mode, fchmodat},
+        stat::{
+            FchmodatFlags::{FollowSymlink, NoFollowSymlink},
+            Mode, fchmodat,
+        },
     },
     unistd::{Gid, fchownat},
 };
@@ -75,7 +78,7 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
     let listener = bound().map_err(failed("could not bind"))?;
     // Until it listens, nobody gets through, whatever its mode.
     let named = || -> io::Result<Place> {
-        fchmodat(AT_FDCWD, &*new, Mode::from_bits_truncate(mode), NoFollowSymlink)?;
+        change_mode(new.as_ref(), mode)?;
         // Not asked for, it is not tried: what keeps a service in may not allow the call.
         if group.is_some() {
             fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -89,6 +92,16 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
         let _ = fs::remove_file(&new);
     });
     Ok((listener, place.map_err(failed("could not set up socket"))?))
+}
+
+/// The C library has no way not to follow a link before glibc 2.32. Who can put one there is nobody but us: the directory was
+/// looked at.
+fn change_mode(path: &Path, mode: u32) -> Result<(), Errno> {
+    let change = |links| fchmodat(AT_FDCWD, path, Mode::from_bits_truncate(mode), links);
+    match change(NoFollowSymlink) {
+        Err(Errno::EOPNOTSUPP) => change(FollowSymlink),
+        changed => changed,
+    }
 }
 
 /// Removes a socket that nobody listens on. Anything else of that name is not ours to remove.

@@ -49,7 +49,7 @@ fn pams_values_are_words() {
         ("code 26", "unavailable"),
         ("code 13", "account"),
         ("account 13", "account"),
-        ("account 12", "account"),
+        ("account 12", "password-expired"),
         ("account 6", "account"),
         ("account 7", "account"),
         ("account 4", "unavailable"),
@@ -128,7 +128,7 @@ fn pam_unix_reads_shadow_and_its_dates() {
         ("sha", "hunter2", "OK"),
         ("sha", "hunter3", "NO wrong "),
         ("over", "hunter2", "NO account 0"),
-        ("old", "hunter2", "NO account 0"),
+        ("old", "hunter2", "NO password-expired 0"),
         ("locked", "hunter2", "NO wrong "),
     ] {
         let Outcome::Answer(text) = helper.ask(login, password) else { panic!("{login}: no answer") };
@@ -307,9 +307,9 @@ fn shadow_has_a_word_for_everybody() {
     for (login, right, wrong) in [
         ("sha", "OK", "NO wrong 0"),
         ("over", "NO account 0", "NO wrong 0"),
-        ("old", "NO account 0", "NO wrong 0"),
-        ("locked", "NO wrong 0", "NO wrong 0"),
-        ("empty", "NO wrong 0", "NO wrong 0"),
+        ("old", "NO password-expired 0", "NO wrong 0"),
+        ("locked", "NO no-password 0", "NO no-password 0"),
+        ("empty", "NO no-password 0", "NO no-password 0"),
         ("np", "NO unavailable 0", "NO unavailable 0"),
         ("here", "NO unknown 0", "NO unknown 0"),
         ("ghost", "NO unknown 0", "NO unknown 0"),
@@ -319,6 +319,7 @@ fn shadow_has_a_word_for_everybody() {
         assert_eq!(helper.ask(login, "hunter3"), answer(wrong), "{login}");
     }
     assert_eq!(helper.ask("empty", ""), answer("NO wrong 0"));
+    assert_eq!(helper.ask("sha", &"x".repeat(512)), answer("NO wrong 0"));
 }
 
 #[test]
@@ -326,9 +327,9 @@ fn getpwent_has_a_word_for_everybody() {
     let mut helper = Helper::start("getpwent", &[("passwd", PASSWD), ("nsswitch.conf", FILES)]);
     for (login, right, wrong) in [
         ("here", "OK", "NO wrong 0"),
-        ("sha", "NO wrong 0", "NO wrong 0"),
-        ("lk", "NO wrong 0", "NO wrong 0"),
-        ("no", "NO wrong 0", "NO wrong 0"),
+        ("sha", "NO no-password 0", "NO no-password 0"),
+        ("lk", "NO no-password 0", "NO no-password 0"),
+        ("no", "NO no-password 0", "NO no-password 0"),
         ("nobody-else", "NO unknown 0", "NO unknown 0"),
     ] {
         assert_eq!(helper.ask(login, "hunter2"), answer(right), "{login}");

@@ -27,7 +27,8 @@ pub(super) fn of_authenticate(code: c_int) -> Finding {
         AUTH_ERR | PERM_DENIED | MAXTRIES | CRED_INSUFFICIENT | CRED_ERR | AUTHTOK_ERR | AUTHTOK_RECOVERY_ERR => {
             Finding::Wrong
         }
-        ACCT_EXPIRED | AUTHTOK_EXPIRED | CRED_EXPIRED | NEW_AUTHTOK_REQD => Finding::Account,
+        AUTHTOK_EXPIRED | NEW_AUTHTOK_REQD => Finding::PasswordExpired,
+        ACCT_EXPIRED | CRED_EXPIRED => Finding::Account,
         _ => Finding::Unavailable,
     }
 }
@@ -43,7 +44,7 @@ pub(super) fn of_acct_mgmt(code: c_int) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Finding::{Accepted, Account, Unavailable, Unknown, Wrong};
+    use Finding::{Accepted, Account, PasswordExpired, Unavailable, Unknown, Wrong};
 
     /// Of `_pam_types.h`, in its order.
     const NAMES: [(&str, Finding); 32] = [
@@ -59,7 +60,7 @@ mod tests {
         ("AUTHINFO_UNAVAIL", Unavailable),
         ("USER_UNKNOWN", Unknown),
         ("MAXTRIES", Wrong),
-        ("NEW_AUTHTOK_REQD", Account),
+        ("NEW_AUTHTOK_REQD", PasswordExpired),
         ("ACCT_EXPIRED", Account),
         ("SESSION_ERR", Unavailable),
         ("CRED_UNAVAIL", Unavailable),
@@ -74,7 +75,7 @@ mod tests {
         ("TRY_AGAIN", Unavailable),
         ("IGNORE", Unavailable),
         ("ABORT", Unavailable),
-        ("AUTHTOK_EXPIRED", Account),
+        ("AUTHTOK_EXPIRED", PasswordExpired),
         ("MODULE_UNKNOWN", Unavailable),
         ("BAD_ITEM", Unavailable),
         ("CONV_AGAIN", Unavailable),

@@ -73,8 +73,10 @@ fn answer(finding: Finding) -> Answer {
     match finding {
         Finding::Accepted => Answer::accepted("password"),
         Finding::Wrong => Answer::refused("wrong password"),
+        Finding::NoPassword => Answer::refused("no usable password: locked, or none set"),
         Finding::Unknown => Answer::unknown("unknown user"),
-        Finding::Account => Answer::refused("account expired, or locked"),
+        Finding::PasswordExpired => Answer::refused("password expired"),
+        Finding::Account => Answer::refused("account expired, or not allowed"),
         Finding::Unavailable => Answer::unavailable("cannot be asked"),
     }
 }

@@ -33,9 +33,11 @@ pub const NUMBER: usize = 4;
 /// No answer takes more bytes behind it.
 pub const LONGEST: usize = 64;
 
-const WORDS: [(Finding, &str); 4] = [
+const WORDS: [(Finding, &str); 6] = [
     (Finding::Wrong, "wrong"),
+    (Finding::NoPassword, "no-password"),
     (Finding::Unknown, "unknown"),
+    (Finding::PasswordExpired, "password-expired"),
     (Finding::Account, "account"),
     (Finding::Unavailable, "unavailable"),
 ];
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        for finding in [Finding::Accepted, Finding::Wrong, Finding::Unknown, Finding::Account, Finding::Unavailable] {
+        for finding in WORDS.map(|(finding, _)| finding).into_iter().chain([Finding::Accepted]) {
             let delay = Duration::from_micros(if finding == Finding::Accepted { 0 } else { u64::MAX });
             let bytes = Answer { finding, delay }.encode();
             assert_eq!(Answer::decode(&bytes), Ok(Decoded::Complete(Answer { finding, delay })));
