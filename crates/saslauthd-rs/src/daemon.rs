@@ -73,14 +73,17 @@ fn leave_word(failure: &Failure) {
 fn check_configuration(settings: &Settings) -> Result<(), Failure> {
     let log = Rc::new(Log::new(Destination::Stderr, true));
     settings.socket_gid()?;
-    if settings.account()?.is_none() {
-        serving::warn_of_root(&log);
-    }
+    let account = settings.account()?;
     let checker = prepare(settings, &log, &Rc::default())?.checker(settings, &log, None)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("looking names up: {error}")))?;
     runtime.block_on(checker.unresolved()).iter().for_each(|line| log.write(Level::Warning, line));
-    match log.started() {
+    let warnings = log.started();
+    // That is no configuration, but who looks wants to know.
+    if account.is_none() {
+        serving::warn_of_root(&log);
+    }
+    match warnings {
         0 => print("saslauthd: the configuration is good\n"),
         1 => print("saslauthd: it would start, with a warning\n"),
         warnings => print(&format!("saslauthd: it would start, with {warnings} warnings\n")),
