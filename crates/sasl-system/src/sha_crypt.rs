@@ -202,7 +202,7 @@ fn put([high, middle, low]: [u8; 3], characters: usize, text: &mut Vec<u8>) {
     text.extend((0..characters).map(|at| ALPHABET[(bits >> (6 * at) & 63) as usize]));
 }
 
-/// Whether libcrypt takes it in a salt, which need not be of the alphabet: it does not in any hash that it reads.
+/// Whether libcrypt takes it in a salt. It takes more than it writes itself, which is of the alphabet.
 fn is_salt(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"!*:;\\$".contains(&byte)
 }

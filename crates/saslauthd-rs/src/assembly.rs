@@ -139,8 +139,8 @@ impl Display for Reader<'_> {
 }
 
 fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
-    let doors = (1 + settings.metrics.len()) * endpoint::DESCRIPTORS;
-    let most_open = most_open(files, checker.descriptors() + doors).min(settings.limits.connections);
+    let most_open = most_open(files, checker.descriptors(), 1 + settings.metrics.len());
+    let most_open = most_open.min(settings.limits.connections);
     Limits {
         deadline: settings.limits.deadline,
         most_open,
@@ -152,10 +152,11 @@ fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
 }
 
 /// How many connections so many files have room for. Clients that only wait must not keep back ends from what they need, which in turn take no
-/// more than half.
-fn most_open(files: u64, of_backends: usize) -> usize {
+/// more than half; nor whoever asks about the daemon, for whom an eighth is enough.
+fn most_open(files: u64, of_backends: usize, doors: usize) -> usize {
     let files = usize::try_from(files).unwrap_or(usize::MAX);
-    files.saturating_sub(OTHER_FILES).saturating_sub(of_backends.min(files / 2)).max(1)
+    let others = OTHER_FILES + of_backends.min(files / 2) + (doors * endpoint::DESCRIPTORS).min(files / 8);
+    files.saturating_sub(others).max(1)
 }
 
 /// At least one.
@@ -286,7 +287,8 @@ mod tests {
 
     #[test]
     fn clients_leave_back_ends_what_they_need_and_these_leave_them_half() {
-        assert_eq!([most_open(1024, 0), most_open(1024, 100), most_open(1024, 5000)], [1000, 900, 488]);
-        assert_eq!([most_open(60, 0), most_open(60, 192), most_open(20, 192)], [36, 6, 1]);
+        assert_eq!([most_open(1024, 0, 0), most_open(1024, 100, 0), most_open(1024, 5000, 0)], [1000, 900, 488]);
+        assert_eq!([most_open(60, 0, 0), most_open(60, 192, 0), most_open(20, 192, 0)], [36, 6, 1]);
+        assert_eq!([most_open(1024, 0, 1), most_open(1024, 0, 100), most_open(40, 0, 1)], [983, 872, 11]);
     }
 }
