@@ -4,7 +4,7 @@ use crate::{
     crypt::{Crypt, Match},
     finding::Finding,
     library::Missing,
-    sha_crypt::LONGEST_PASSWORD,
+    sha_crypt::{ALPHABET, LONGEST_PASSWORD},
 };
 use sasl_core::random;
 use std::{
@@ -41,9 +41,6 @@ const MOST_TRIED: usize = 4;
 
 /// A salt that is longer is none that libcrypt would take.
 const LONGEST_SALT: usize = 64;
-
-/// What salts are written in.
-const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 impl EqualWork {
     /// Costs what a check of most users costs who are in `file`, passwd or shadow; where there are none, or it cannot be

@@ -31,7 +31,8 @@ const DEFAULT_ROUNDS: u32 = 5000;
 const ROUNDS: RangeInclusive<u32> = 1000..=999_999_999;
 const LONGEST_SALT: usize = 16;
 
-const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// What salts and checksums are written in.
+pub(crate) const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 impl<'a> ShaCrypt<'a> {
     /// None where it is another kind of hash, or not written as libcrypt writes it.
@@ -152,12 +153,12 @@ impl Function {
             Self::Sha256 => {
                 let mut state = SHA_256;
                 compress256(&mut state, padded.as_chunks().0);
-                sum.as_chunks_mut().0.iter_mut().zip(state).for_each(|(octets, word)| *octets = word.to_be_bytes());
+                sum.copy_from_slice(state.map(u32::to_be_bytes).as_flattened());
             }
             Self::Sha512 => {
                 let mut state = SHA_512;
                 compress512(&mut state, padded.as_chunks().0);
-                sum.as_chunks_mut().0.iter_mut().zip(state).for_each(|(octets, word)| *octets = word.to_be_bytes());
+                sum.copy_from_slice(state.map(u64::to_be_bytes).as_flattened());
             }
         }
     }

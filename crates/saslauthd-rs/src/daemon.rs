@@ -39,7 +39,8 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
             return Ok(helper::main(&kind.to_string_lossy(), user.as_deref()));
         }
         [name, flag, words @ ..] if flag == "--serve" => {
-            return match decide([name].into_iter().chain(words).cloned()).inspect_err(leave_word)? {
+            let word = |failure: &_| serving::leave_word(&Log::new(Destination::Syslog, false), failure);
+            return match decide([name].into_iter().chain(words).cloned()).inspect_err(word)? {
                 Task::Serve(settings) => serving::serve(&settings).map(|()| ExitCode::SUCCESS),
                 _ => Err(Failure::new("--serve is the daemon's own flag")),
             };
@@ -60,13 +61,6 @@ fn act(words: &[OsString]) -> Result<ExitCode, Failure> {
         Task::Serve(settings) => keep(&settings, words, None)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where one that ended is started again, nobody looks at standard error any more.
-fn leave_word(failure: &Failure) {
-    let log = Log::new(Destination::Syslog, false);
-    log.started();
-    log.write(Level::Error, failure);
 }
 
 /// Says on standard error what is odd, and fails where a start would fail for the configuration.

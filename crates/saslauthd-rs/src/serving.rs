@@ -162,8 +162,8 @@ fn network(settings: &Settings) -> Network {
     if settings.mechanisms.iter().any(Mechanism::is_remote) { Network::Used } else { Network::Unused }
 }
 
-/// Why it does not start is said on standard error in any case; at boot nobody looks there.
-fn leave_word(log: &Log, failure: &Failure) {
+/// Why it does not start is said on standard error in any case; at boot, and where one that ended is started again, nobody looks there.
+pub fn leave_word(log: &Log, failure: &Failure) {
     log.started();
     if !log.is_on_stderr() {
         log.write(Level::Error, failure);
