@@ -2,6 +2,7 @@
 
 use crate::{
     peer,
+    queue::LONGEST_LINE,
     throttle::{Answer, Keys, Rules, TURN, Throttle, Who},
 };
 use std::{
@@ -130,8 +131,10 @@ impl Gate {
                     return Ok((pass, held_back));
                 }
                 Answer::Next => {
-                    let _waits = self.waits(keys);
                     let place = line.get_or_insert_with(|| self.place(keys));
+                    if place.is_beyond(LONGEST_LINE) {
+                        return Err(Refused);
+                    }
                     let _ = timeout(LOOK, place.line.moves.notified()).await;
                     still_there(stream)?;
                 }
@@ -255,6 +258,14 @@ struct Place {
     line: Rc<Line>,
 }
 
+impl Place {
+    /// Whether there are more in the line than so many.
+    fn is_beyond(&self, most: usize) -> bool {
+        // The gate knows the line, too.
+        Rc::strong_count(&self.line) > most + 1
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.line.moves.notify_one();
@@ -353,6 +364,25 @@ mod tests {
             assert!(!waits.is_finished());
             passes.pop().unwrap().succeeded();
             assert_eq!(waits.await.unwrap().unwrap(), Duration::ZERO);
+        });
+    }
+
+    /// Their passwords may all be right: that is known as soon as the first have been looked at.
+    #[test]
+    fn of_a_crowd_without_a_failure_nobody_is_refused_up_to_as_many_as_a_queue_takes() {
+        run(async {
+            let (stream, _peer) = UnixStream::pair().unwrap();
+            let gate = Gate::new(Some(Rules::default()));
+            let passes: Vec<_> = (0..20).map(|_| gate.pass(&somebody(), &stream)).collect();
+            let keys = gate.known(&somebody(), &stream).unwrap();
+            let waits: Vec<_> = (0..LONGEST_LINE).map(|_| wait(&gate, keys, &stream)).collect();
+            let one_too_many = wait(&gate, keys, &stream);
+            assert!(one_too_many.await.unwrap().is_err());
+            passes.into_iter().for_each(Pass::succeeded);
+            for waits in waits {
+                assert_eq!(waits.await.unwrap().unwrap(), Duration::ZERO);
+            }
+            assert!(gate.lines.borrow().is_empty());
         });
     }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 const LONGEST_QUEUE: usize = 1024;
 
 /// And so many of one user of this host.
-const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
+pub const LONGEST_LINE: usize = LONGEST_QUEUE / 2;
 
 /// Why those are answered for whom there is no room, as a log has it.
 pub const TOO_MANY: &str = "too many checks";

@@ -59,7 +59,8 @@ pub enum Answer {
     Later(Duration),
     /// After so long, and [`TURN`] after the one before it: nobody can tell whether it is the guesser's.
     InTurn(Duration),
-    /// When one that is being looked at has ended: before that, nobody knows how many of them fail.
+    /// When one that is being looked at has ended: before that, nobody knows how many of them fail. There is no wrong password that this
+    /// would be the price of, so nobody is refused for it here.
     Next,
     /// Not at all: too many wait already.
     Never,
@@ -72,7 +73,7 @@ pub struct Throttle {
     debts: Debts,
     /// So many attempts have begun, by user and by own key.
     begun: HashMap<u64, u32>,
-    /// So many wait, by peer and by own key.
+    /// So many wait for their time or their turn, by peer and by own key.
     waiting: HashMap<u64, u32>,
     started: Instant,
 }
@@ -103,7 +104,7 @@ const LONGEST_OF_ALL: Duration = Duration::from_secs(5);
 /// So far apart.
 pub const TURN: Duration = Duration::from_millis(500);
 
-/// So many of one peer may wait, whatever for.
+/// So many of one peer may wait for their time or their turn.
 const MOST_WAITING: u32 = 512;
 
 /// An own key may have that part of the places that are left to its peer: 47 where it is the only one, and they have their turns within
@@ -176,8 +177,8 @@ impl Throttle {
         let wait = own.max(self.delay_for_others(keys, now));
         match (may_be_too_many, wait.is_zero()) {
             (false, true) => Answer::Now,
-            _ if !self.has_room(keys) => Answer::Never,
             (true, _) => Answer::Next,
+            _ if !self.has_room(keys) => Answer::Never,
             (false, false) if keys.client.is_none() && !own.is_zero() => Answer::InTurn(wait),
             (false, false) => Answer::Later(wait),
         }
@@ -193,7 +194,7 @@ impl Throttle {
         [keys.user, keys.own].into_iter().for_each(|key| release(&mut self.begun, key));
     }
 
-    /// An attempt waits.
+    /// An attempt waits, for [`Answer::Later`] or [`Answer::InTurn`].
     pub fn wait(&mut self, keys: &Keys) {
         [keys.peer, keys.own].into_iter().for_each(|key| *self.waiting.entry(key).or_default() += 1);
     }
