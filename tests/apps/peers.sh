@@ -1,0 +1,88 @@
+# What several scripts start, and the programs of the subject.
+case $SUBJECT in
+ours)
+    bin=$OURS_BIN
+    # As the package does, so that the daemon serves without privileges.
+    getent passwd saslauth >/dev/null || useradd --system --user-group --groups sasl --no-create-home --shell /usr/sbin/nologin saslauth
+    ;;
+original) bin=/usr/sbin ;;
+esac
+saslauthd=$bin/saslauthd saslpasswd2=$bin/saslpasswd2 sasldblistusers2=$bin/sasldblistusers2 testsaslauthd=$bin/testsaslauthd
+
+# until_there COMMAND...: for ten seconds
+until_there() {
+    local try
+    for try in $(seq 100); do
+        "$@" && return
+        sleep 0.1
+    done 2>/dev/null
+    echo "# waited in vain: $*" >&2
+    return 1
+}
+
+# listens PORT [ADDRESS]
+listens() {
+    (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1")
+}
+
+# user PASSWORD WORD...: saslpasswd2 with those words
+user() {
+    local password=$1
+    shift
+    printf %s "$password" | "$saslpasswd2" -p -c "$@"
+}
+
+# start_saslauthd WORD...: in /run/saslauthd, and waits for its socket
+start_saslauthd() {
+    mkdir -p /run/saslauthd
+    chmod 755 /run/saslauthd
+    "$saslauthd" -m /run/saslauthd "$@" >/var/log/saslauthd.out 2>&1
+    until_there test -S /run/saslauthd/mux
+}
+
+stop_saslauthd() {
+    local pid
+    pid=$(cat /run/saslauthd/saslauthd.pid) || return
+    kill "$pid"
+    until_there gone "$pid"
+}
+
+# Ended, even if nobody has asked how.
+gone() {
+    ! kill -0 "$1" || grep -q "^State:.Z" "/proc/$1/status"
+}
+
+# What is sent to /dev/log, in /var/log/mail.log
+start_syslog() {
+    : >/var/log/mail.log
+    python3 -c '
+import os, socket
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+os.chmod("/dev/log", 0o666)
+with open("/var/log/mail.log", "ab", buffering=0) as file:
+    while True:
+        file.write(log.recv(65536).rstrip(b"\0\n") + b"\n")' &
+    until_there test -S /dev/log
+}
+
+# start_sink ADDRESS PORT FILE: a mail server that takes everything, and writes it there
+start_sink() {
+    python3 "$here/sink.py" "$@" &
+    until_there listens "$2" "$1"
+}
+
+# certificates DIRECTORY: ca.pem, and server and client, .pem and .key
+certificates() {
+    mkdir -p "$1"
+    (
+        cd "$1" || exit
+        openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/C=AU/O=Company Ltd./OU=Certificate Issuer' \
+            -addext 'keyUsage=critical,keyCertSign,cRLSign' -keyout ca.key -out ca.pem
+        for name in server:mail.domain.org client:client.domain.com; do
+            openssl req -newkey rsa:2048 -nodes -subj "/C=AU/O=Company Ltd./CN=${name#*:}" -keyout "${name%:*}.key" -out request
+            printf 'subjectAltName=DNS:%s,DNS:localhost,IP:127.0.0.1\n' "${name#*:}" >extensions
+            openssl x509 -req -in request -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile extensions -out "${name%:*}.pem"
+        done
+    ) >/dev/null 2>&1
+}
