@@ -11,6 +11,8 @@ mod conversation;
 mod cram_md5;
 mod digest_md5_challenge;
 mod digest_md5_response;
+mod dovecot_reply;
+mod dovecot_request;
 mod escape;
 mod exchange;
 mod identity;
@@ -48,6 +50,8 @@ pub const ALL: &[(&str, Body)] = &[
     ("cram_md5", cram_md5::run),
     ("digest_md5_challenge", digest_md5_challenge::run),
     ("digest_md5_response", digest_md5_response::run),
+    ("dovecot_reply", dovecot_reply::run),
+    ("dovecot_request", dovecot_request::run),
     ("escape", escape::run),
     ("exchange", exchange::run),
     ("identity", identity::run),

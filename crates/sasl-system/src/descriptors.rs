@@ -11,7 +11,7 @@ use std::{
 };
 
 /// So many come with one message.
-pub const MOST: usize = 8;
+pub const MOST: usize = 12;
 
 /// The first that systemd hands over, see `sd_listen_fds(3)`.
 const FIRST_HANDED_OVER: RawFd = 3;

@@ -12,6 +12,7 @@ use crate::{
     database::Database,
     endpoint,
     errands::Errands,
+    exchange_socket,
     exit::Failure,
     helper::backend::Kind,
     helper_pool::HelperPool,
@@ -139,7 +140,8 @@ impl Display for Reader<'_> {
 }
 
 fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
-    let most_open = most_open(files, checker.descriptors(), 1 + settings.metrics.len());
+    let exchanges = if settings.exchange.listen.is_empty() { 0 } else { exchange_socket::DESCRIPTORS };
+    let most_open = most_open(files, checker.descriptors() + exchanges, 1 + settings.metrics.len());
     let most_open = most_open.min(settings.limits.connections);
     Limits {
         deadline: settings.limits.deadline,

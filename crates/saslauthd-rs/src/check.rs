@@ -227,9 +227,10 @@ impl Checker {
         })
     }
 
-    /// It, if it is asked before all others: what it remembers is the last word on a user only then. Another before it may decide
-    /// otherwise for another service, or know the user by now.
-    fn first(&self) -> Option<&Sasldb> {
+    /// It, if it is asked before all others: what it keeps and remembers is the last word on a user only then. Another before it may
+    /// decide otherwise for another service, or know the user by now.
+    #[must_use]
+    pub fn first(&self) -> Option<&Sasldb> {
         match self.backends.first() {
             Some(Backend::Sasldb(sasldb)) => Some(sasldb),
             _ => None,

@@ -65,7 +65,7 @@ fn flags_of_the_original() -> [Arg; 14] {
     ]
 }
 
-fn flags_of_ours() -> [Arg; 13] {
+fn flags_of_ours() -> [Arg; 15] {
     [
         Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help("Hash every password every time"),
         Arg::new("no-throttle")
@@ -88,6 +88,15 @@ fn flags_of_ours() -> [Arg; 13] {
             .long("no-sandbox")
             .action(ArgAction::SetTrue)
             .help("Serve without seccomp and landlock, for debuggers and profilers"),
+        Arg::new("listen").long("listen").value_name("dovecot:PATH").action(ArgAction::Append).help(
+            "Serve whole exchanges there too, to servers that speak Dovecot's authentication protocol, such as Postfix and Exim; may be \
+                given several times",
+        ),
+        long_value(
+            "mech-list",
+            "MECHANISMS",
+            "What to offer there, best first, with blanks between (default: all that there is something kept for)",
+        ),
         Arg::new("metrics").long("metrics").value_name("ADDRESS").action(ArgAction::Append).help(
             "Serve metrics for Prometheus at 127.0.0.1:PORT, [::1]:PORT or unix:/PATH too, and not on the control socket alone; \
                 may be given several times",

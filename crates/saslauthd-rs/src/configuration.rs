@@ -4,10 +4,12 @@
 
 use crate::{
     endpoint::Endpoint,
+    exchange_socket::ExchangeSocket,
     exit::Failure,
     throttle::Rules,
     trust::{Doubt, trust},
 };
+use sasl_core::catalogue::STANDARD;
 use std::{
     fmt::{Debug, Display},
     fs::File,
@@ -41,6 +43,8 @@ pub struct Configuration {
     pub limits: Limits,
     /// What whoever guesses has to wait.
     pub throttle: Throttle,
+    /// What servers leave to the daemon.
+    pub exchange: Exchange,
     /// Where metrics can be read.
     pub metrics: Vec<Endpoint>,
 }
@@ -63,6 +67,16 @@ pub struct Limits {
     pub remote_checks: usize,
     /// How long requests in flight may take when the daemon is told to end.
     pub drain: Duration,
+}
+
+/// The section `exchange`.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the keys of the file")]
+pub struct Exchange {
+    /// Where servers come in.
+    pub listen: Vec<ExchangeSocket>,
+    /// The mechanisms to offer, best first, with blanks between; empty for all that there is something kept for.
+    pub mech_list: String,
 }
 
 /// The section `throttle`.
@@ -94,7 +108,7 @@ enum Value<'v> {
 }
 
 /// All keys, in the order in which the documentation has them.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 17] = [
     key("user", Some("user"), |all, value| value.name().map(|name| all.user = name)),
     key("socket_mode", Some("socket-mode"), |all, value| value.mode().map(|mode| all.socket_mode = mode)),
     key("socket_group", Some("socket-group"), |all, value| value.name().map(|group| all.socket_group = Some(group))),
@@ -121,7 +135,13 @@ pub const KEYS: [Key; 15] = [
     key("throttle.elsewhere", None, |all, value| {
         value.seconds(0.0..=60.0).map(|time| all.throttle.rules.elsewhere = time)
     }),
-    key("metrics.listen", None, |all, value| value.endpoints().map(|endpoints| all.metrics = endpoints)),
+    key("exchange.listen", None, |all, value| {
+        value.list(ExchangeSocket::parse_all).map(|sockets| all.exchange.listen = sockets)
+    }),
+    key("exchange.mech_list", Some("mech-list"), |all, value| {
+        value.mechanisms().map(|names| all.exchange.mech_list = names)
+    }),
+    key("metrics.listen", None, |all, value| value.list(Endpoint::parse_all).map(|endpoints| all.metrics = endpoints)),
 ];
 
 const fn key(
@@ -152,7 +172,8 @@ impl Default for Configuration {
             drain: Duration::from_secs(10),
         };
         let throttle = Throttle { enabled: true, rules: Rules::default() };
-        Self { user: "saslauth".into(), socket_mode: 0o777, socket_group: None, limits, throttle, metrics: Vec::new() }
+        let (exchange, metrics) = (Exchange::default(), Vec::new());
+        Self { user: "saslauth".into(), socket_mode: 0o777, socket_group: None, limits, throttle, exchange, metrics }
     }
 }
 
@@ -297,12 +318,25 @@ impl Value<'_> {
         }
     }
 
-    fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
+    fn list<T>(&self, parse: Parse<T>) -> Result<Vec<T>, String> {
         let Self::Written(DeValue::Array(all)) = self else { return Err(NO_LIST.into()) };
         let texts = all.iter().map(|each| each.get_ref().as_str()).collect::<Option<Vec<_>>>();
-        Endpoint::parse_all(texts.ok_or(NO_LIST)?.into_iter())
+        parse(&texts.ok_or(NO_LIST)?)
+    }
+
+    /// Names of mechanisms that there are.
+    fn mechanisms(&self) -> Result<String, String> {
+        let names = self.text()?;
+        let unknown = names.split_whitespace().find(|word| !STANDARD.iter().any(|known| known.name.is(word)));
+        match unknown {
+            Some(word) => Err(format!("no mechanism {}", word.escape_debug())),
+            None => Ok(names.into()),
+        }
     }
 }
+
+/// How a list is read.
+pub type Parse<T> = fn(&[&str]) -> Result<Vec<T>, String>;
 
 fn within<N: PartialOrd + Display>(range: &RangeInclusive<N>, number: Option<N>, what: &str) -> Result<N, String> {
     let number = number.filter(|number| range.contains(number));
@@ -340,9 +374,14 @@ mod tests {
             free = 5
             longest = 600
             elsewhere = 0
+            [exchange]
+            listen = ["dovecot:/run/auth"]
+            mech_list = "plain LOGIN"
             [metrics]
             listen = ["127.0.0.1:9464", "[::1]:9464", "unix:/run/metrics"]
         "#;
+        let listen = ExchangeSocket::parse_all(&["dovecot:/run/auth"]).unwrap();
+        let exchange = Exchange { listen, mech_list: "plain LOGIN".into() };
         let metrics = vec![
             Endpoint::Tcp("127.0.0.1:9464".parse().unwrap()),
             Endpoint::Tcp("[::1]:9464".parse().unwrap()),
@@ -360,7 +399,7 @@ mod tests {
         let rules = Rules { free: 5, longest: Duration::from_secs(600), elsewhere: Duration::ZERO, ..Rules::default() };
         let throttle = Throttle { enabled: false, rules };
         let (user, socket_group) = ("mail".into(), Some("root".into()));
-        let all = Configuration { user, socket_mode: 0o660, socket_group, limits, throttle, metrics };
+        let all = Configuration { user, socket_mode: 0o660, socket_group, limits, throttle, exchange, metrics };
         assert_eq!(read(text).unwrap(), all);
         assert_eq!(read("limits.drain = 60\nthrottle.elsewhere = -0").unwrap().limits.drain.as_secs(), 60);
         assert_eq!(read("# nothing\n").unwrap(), Configuration::default());

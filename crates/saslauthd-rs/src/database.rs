@@ -5,6 +5,7 @@ use crate::{
     log::{Level, Log},
     metrics::{Count, Family, Page},
 };
+use sasl_core::secret::Secret;
 use sasldb::{
     error::{Error, Kind},
     location::{Access, Location},
@@ -134,6 +135,14 @@ impl Database {
     /// Where there is no store, or it cannot be read.
     pub fn get(&mut self, name: Name<'_>) -> Result<Option<Record>, Error> {
         self.ask(|store| store.get(name))
+    }
+
+    /// As [`Store::secret`].
+    ///
+    /// # Errors
+    /// Where there is no store, or it cannot be read.
+    pub fn secret(&mut self) -> Result<Secret, Error> {
+        self.ask(|store| store.secret())
     }
 
     /// Once more, where another store has taken the place of the one that was open.

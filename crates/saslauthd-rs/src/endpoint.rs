@@ -1,20 +1,21 @@
 //! Where scrapers find the metrics: an address of this host alone.
 
 use crate::{
+    exchange_socket::MOST as MOST_EXCHANGE_SOCKETS,
     exit::Failure,
     socket::{Place, listen_at},
-    trust::{Doubt, trust},
+    trust::{Owner, trust_way_to},
 };
 use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
 use sasl_system::descriptors;
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::{self, SocketAddr},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::{self, fs::MetadataExt},
+        unix,
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 /// One such place.
@@ -37,8 +38,8 @@ pub enum Bound {
     Unix(unix::net::UnixListener),
 }
 
-/// With the socket of clients and the control socket, as many as go from one process to another at once.
-const MOST: usize = descriptors::MOST - 2;
+/// With the socket of clients, the control socket and those for exchanges, as many as go from one process to another at once.
+const MOST: usize = descriptors::MOST - 2 - MOST_EXCHANGE_SOCKETS;
 
 /// So many are served at once at each, and at the control socket. Others wait.
 pub const AT_ONCE: usize = 16;
@@ -49,7 +50,7 @@ pub const DESCRIPTORS: usize = 1 + AT_ONCE;
 /// Whoever may enter the directory may scrape. There is no secret on the page.
 const MODE: u32 = 0o666;
 
-const STICKY: u32 = 0o1000;
+const MEND: &str = "name a directory of root's in metrics.listen, or with --metrics";
 
 impl Endpoint {
     /// Reads `127.0.0.1:PORT`, `[::1]:PORT` or `unix:/PATH`.
@@ -75,8 +76,8 @@ impl Endpoint {
     ///
     /// # Errors
     /// Where one of them is none or is there twice, or there are too many.
-    pub fn parse_all<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Self>, String> {
-        let all = texts.map(Self::parse).collect::<Result<Vec<_>, _>>()?;
+    pub fn parse_all(texts: &[&str]) -> Result<Vec<Self>, String> {
+        let all = texts.iter().map(|text| Self::parse(text)).collect::<Result<Vec<_>, _>>()?;
         let twice = all.iter().enumerate().find(|(at, each)| all[..*at].contains(each));
         match twice {
             Some((_, endpoint)) => Err(format!("{endpoint}: twice")),
@@ -90,7 +91,7 @@ impl Endpoint {
         let (socket, place) = match self {
             Self::Tcp(address) => (net::TcpListener::bind(address).map_err(|error| failed(&error))?.into(), None),
             Self::Unix(path) => {
-                trust_way_to(path).map_err(|why| failed(&why))?;
+                trust_way_to(path, Owner::Trusted, MEND).map_err(|why| failed(&why))?;
                 let (socket, place) = listen_at(path, path, MODE, None).map_err(|failure| failed(&failure))?;
                 (socket.into(), Some(place))
             }
@@ -154,31 +155,6 @@ impl Bound {
     }
 }
 
-/// Whoever can change a directory on the way there could have root remove, or make, a file elsewhere. In one that is sticky
-/// nobody can, but for what is their own.
-fn trust_way_to(path: &Path) -> Result<(), String> {
-    let parent = path.parent().unwrap_or(path);
-    let failed = |at: &Path, why: &dyn fmt::Display| format!("{}: {why}", at.display());
-    let real = parent.canonicalize().map_err(|error| failed(parent, &error))?;
-    for at in parent.ancestors().chain(real.ancestors()) {
-        let look = |looked: io::Result<fs::Metadata>| looked.map_err(|error| failed(at, &error));
-        let (entry, directory) = (look(fs::symlink_metadata(at))?, look(fs::metadata(at))?);
-        let is_sticky = at != parent && at != real && directory.mode() & STICKY != 0;
-        match (trust(&directory), trust(&entry)) {
-            (Err(Doubt::BelongsTo(user)), _) | (_, Err(Doubt::BelongsTo(user))) => {
-                let what =
-                    format!("belongs to {user}; name a directory of root's in metrics.listen, or with --metrics");
-                return Err(failed(at, &what));
-            }
-            (Err(Doubt::OthersWrite), _) if !is_sticky => {
-                return Err(failed(at, &"others can write this directory (chmod go-w ends that)"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 fn wrong(text: &str, why: &str) -> String {
     format!("{text}: {why}; it must be 127.0.0.1:PORT, [::1]:PORT or unix:/PATH")
 }
@@ -195,7 +171,7 @@ impl fmt::Display for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     #[test]
     fn addresses_of_this_host_alone() {
@@ -219,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_address_counts_once() {
-        let said = Endpoint::parse_all(["[::1]:1", "unix:/x", "[::1]:1"].into_iter()).unwrap_err();
+        let said = Endpoint::parse_all(&["[::1]:1", "unix:/x", "[::1]:1"]).unwrap_err();
         assert_eq!(said, "[::1]:1: twice");
     }
 

@@ -5,8 +5,9 @@ mod helper;
 
 use crate::{
     detach::Launcher,
-    endpoint::Listening,
+    endpoint,
     errands::{Ends, Errand, Favour, LENGTH},
+    exchange_socket,
     exit::{FAILED, Failure},
     helper::backend::Kind,
     helper_pool::most_processes,
@@ -75,9 +76,10 @@ pub struct Keeper<'a> {
     manager: Manager,
     signals: Signals,
     socket: Socket,
-    /// The control socket, and those of scrapers below: made with the first one.
+    /// The control socket, and those of exchanges and of scrapers below: made with the first one.
     control: Option<UnixListener>,
-    metrics: Vec<Listening>,
+    exchange: Vec<exchange_socket::Listening>,
+    metrics: Vec<endpoint::Listening>,
     /// How many there are of each kind.
     helpers: [Rc<Cell<usize>>; Kind::COUNT],
 }
@@ -128,8 +130,8 @@ impl<'a> Keeper<'a> {
     ) -> Self {
         let socket = socket.map_or(Socket::Wanted, Socket::Theirs);
         let (manager, helpers) = (Manager::from_environment(), Default::default());
-        let (control, metrics) = (None, Vec::new());
-        Self { settings, words, directory, log, manager, signals, socket, control, metrics, helpers }
+        let (control, exchange, metrics) = Default::default();
+        Self { settings, words, directory, log, manager, signals, socket, control, exchange, metrics, helpers }
     }
 
     /// Has clients served until it is told to end, and tells who has launched it when they are.
@@ -184,7 +186,7 @@ impl<'a> Keeper<'a> {
     async fn end(&self, mut server: Server) -> Result<(), Failure> {
         self.manager.tell(State::Stopping);
         self.directory.remove_sockets();
-        self.metrics.iter().for_each(Listening::remove);
+        self.remove_doors();
         if !server.takes_signals {
             return Ok(());
         }
@@ -267,10 +269,20 @@ impl<'a> Keeper<'a> {
     /// Anybody on this host can take an address of scrapers, which must not keep others from logging in.
     fn open_doors(&mut self) -> Result<(), Failure> {
         self.control = Some(self.directory.listen(CONTROL, 0o600, None)?);
-        let (metrics, failures) = Listening::at(&self.settings.metrics);
+        for socket in &self.settings.exchange.listen {
+            self.exchange.push(socket.listen(self.settings.socket_mode, self.settings.socket_gid()?)?);
+            self.log.write(Level::Info, format_args!("listening on socket: {socket}"));
+        }
+        let (metrics, failures) = endpoint::Listening::at(&self.settings.metrics);
         failures.iter().for_each(|failure| self.log.write(Level::Warning, format_args!("{failure}; served without")));
         self.metrics = metrics;
         Ok(())
+    }
+
+    /// Those that are not in the run directory.
+    fn remove_doors(&self) {
+        self.exchange.iter().for_each(exchange_socket::Listening::remove);
+        self.metrics.iter().for_each(endpoint::Listening::remove);
     }
 
     /// The socket of clients, and behind it the others.
@@ -278,6 +290,7 @@ impl<'a> Keeper<'a> {
         let all: Vec<_> = [socket.as_fd()]
             .into_iter()
             .chain(self.control.iter().map(AsFd::as_fd))
+            .chain(self.exchange.iter().map(AsFd::as_fd))
             .chain(self.metrics.iter().map(AsFd::as_fd))
             .collect();
         server.grant(favour, &all);

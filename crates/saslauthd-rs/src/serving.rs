@@ -5,8 +5,10 @@ use crate::{
     assembly::{Assembly, prepare},
     control::Door,
     detach::{leave_session, let_go},
+    dovecot::Gateway,
     endpoint::Bound,
     errands::{Errand, Errands, Favour},
+    exchange::Exchanges,
     exit::Failure,
     listener::Listener,
     log::{Level, Log},
@@ -68,14 +70,15 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         end_with_parent(parent)?;
         errands.say(Errand::Configured);
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
-        let listener = listen(sockets, &assembly.service()).map_err(failed)?;
+        let gateway = Gateway::new(Exchanges::new(assembly.service(), settings.exchange.mech_list.clone()));
+        let listener = listen(sockets, (&assembly.service(), &gateway), settings).map_err(failed)?;
         log.started();
         gaps.iter().for_each(|(level, gap)| log.write(*level, gap));
         errands.say(Errand::Serving);
         if settings.place == Place::Background {
             let_go().map_err(failed)?;
         }
-        run(listener, (signals, favour), assembly, errands).await.map_err(failed)
+        run((listener, gateway), (signals, favour), assembly, errands).await.map_err(failed)
     });
     // A thread may still look for a server's address, which takes as long as it takes.
     runtime.shutdown_background();
@@ -170,12 +173,19 @@ pub fn leave_word(log: &Log, failure: &Failure) {
     }
 }
 
-/// The first is that of clients, the second the control socket; those of scrapers are behind them.
-fn listen(sockets: Vec<OwnedFd>, service: &Rc<Service>) -> io::Result<Listener> {
+/// The first is that of clients, the second the control socket; those of exchanges and of scrapers are behind them.
+fn listen(
+    sockets: Vec<OwnedFd>,
+    (service, gateway): (&Rc<Service>, &Rc<Gateway>),
+    settings: &Settings,
+) -> io::Result<Listener> {
     let mut sockets = sockets.into_iter();
     let mut next = || sockets.next().ok_or(io::ErrorKind::InvalidData);
     let listener = Listener::new(UnixListener::from(next()?))?;
     spawn_local(Door::control(next()?.into())?.serve(Rc::clone(service)));
+    for _ in &settings.exchange.listen {
+        gateway.open(next()?.into())?;
+    }
     for socket in sockets {
         spawn_local(Door::metrics(Bound::of(socket)?)?.serve(Rc::clone(service)));
     }
@@ -193,7 +203,7 @@ fn raise_open_files() -> u64 {
 
 /// Serves until it is told to end, and answers whoever is there then.
 async fn run(
-    mut listener: Listener,
+    (mut listener, gateway): (Listener, Rc<Gateway>),
     (signals, favour): (Signals, Favour),
     assembly: Assembly,
     errands: Rc<Errands>,
@@ -214,15 +224,16 @@ async fn run(
         let _ = timeout(LATECOMERS, listener.serve(service)).await;
         listener.serve_the_rest(service);
     }
-    drain(service).await;
+    drain(service, &gateway).await;
     served
 }
 
 /// Answers what is in flight. Who has not asked by now is not waited for as long as it takes to answer who has.
-async fn drain(service: &Service) {
-    if timeout(LAST_CALL, service.drained()).await.is_err() {
+async fn drain(service: &Service, gateway: &Gateway) {
+    let drained = async || tokio::join!(service.drained(), gateway.drained());
+    if timeout(LAST_CALL, drained()).await.is_err() {
         service.shed_all();
-        let _ = timeout(service.limits().drain, service.drained()).await;
+        let _ = timeout(service.limits().drain, drained()).await;
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::{
     check::Checker,
-    gate::{Gate, Pass},
+    gate::{Gate, Pass, Refused},
     inquiry::{Findings, inquire},
     log::{Class, Level, Log},
     metrics::{Family, Page},
@@ -54,11 +54,17 @@ pub struct Service {
     room: RefCell<Room<AbortHandle>>,
     done: Notify,
     tally: Tally,
+    /// Connections of servers that leave whole exchanges to us.
+    of_exchanges: Cell<usize>,
 }
 
 const OPEN: Family = Family::gauge("saslauthd_connections_open", "Connections that wait for something.");
 const INCOMPLETE: Family =
     Family::gauge("saslauthd_connections_incomplete", "Connections whose request has not come yet, among them.");
+const OF_EXCHANGES: Family = Family::gauge(
+    "saslauthd_exchange_connections_open",
+    "Connections of servers that leave whole exchanges to the daemon.",
+);
 
 /// What connections may do.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +103,7 @@ impl Service {
             room: RefCell::new(Room::new(limits.most_open, limits.most_of_one_user)),
             done: Notify::new(),
             tally: Tally::new(),
+            of_exchanges: Cell::default(),
         })
     }
 
@@ -173,6 +180,7 @@ impl Service {
         let room = self.room.borrow();
         page.add_number(&OPEN, &[], room.open());
         page.add_number(&INCOMPLETE, &[], room.silent());
+        page.add_number(&OF_EXCHANGES, &[], self.of_exchanges.get());
         self.tally.measure(&mut page, &checker.names());
         checker.measure(&mut page);
         self.log.measure(&mut page);
@@ -236,31 +244,33 @@ impl Service {
             Err(malformed) => return self.refuse(&stream, malformed),
         };
         let request = &Request { login: &login, ..*request };
+        match self.way(&checker, request, &stream) {
+            Way::Known(outcome) => self.answer(&stream, request, &outcome),
+            Way::Check(waiting) => self.begin_check(stream, request, waiting),
+        }
+    }
+
+    /// How a request is decided: at once, if it can be.
+    fn way(&self, checker: &Checker, request: &Request<'_>, stream: &UnixStream) -> Way {
         if self.gate.is_busy() {
-            return self.decide_at_the_gate(stream, request);
+            return self.way_at_the_gate(checker, request, stream);
         }
-        match checker.recall(request) {
-            Some(outcome) => self.answer(&stream, request, &outcome),
-            None => self.begin_check(stream, request, None),
-        }
+        checker.recall(request).map_or(Way::Check(None), Way::Known)
     }
 
     /// The same while somebody has sent wrong passwords lately: before that was asked, nobody learns what is remembered.
     #[cold]
-    fn decide_at_the_gate(self: &Rc<Self>, stream: UnixStream, request: &Request<'_>) {
-        let checker = self.checker();
-        let keys = self.gate.known(&checker.who(request), &stream);
+    fn way_at_the_gate(&self, checker: &Checker, request: &Request<'_>, stream: &UnixStream) -> Way {
+        let keys = self.gate.known(&checker.who(request), stream);
         match keys.map(|keys| (keys, self.gate.ask(&keys))) {
-            Some((_, Answer::Never)) => self.answer(&stream, request, &Outcome::throttled()),
-            Some((keys, Answer::Later(_) | Answer::InTurn(_) | Answer::Next)) => {
-                self.begin_check(stream, request, Some(keys))
-            }
+            Some((_, Answer::Never)) => Way::Known(Outcome::throttled()),
+            Some((keys, Answer::Later(_) | Answer::InTurn(_) | Answer::Next)) => Way::Check(Some(keys)),
             Some((_, Answer::Now)) | None => match checker.recall(request) {
                 Some(outcome) => {
                     keys.iter().for_each(|keys| self.gate.succeeded(keys));
-                    self.answer(&stream, request, &outcome);
+                    Way::Known(outcome)
                 }
-                None => self.begin_check(stream, request, None),
+                None => Way::Check(None),
             },
         }
     }
@@ -270,10 +280,7 @@ impl Service {
         let Ok(place) = self.enter(&stream, Awaited::Answer) else {
             return self.answer(&stream, request, &Outcome::overloaded("too many connections"));
         };
-        let entry = match waiting {
-            Some(keys) => Entry::Waiting(keys),
-            None => Entry::Passed(self.gate.pass(&self.checker().who(request), &stream)),
-        };
+        let entry = self.entry(waiting, request, &stream);
         let attempt = Attempt {
             login: request.login.to_vec(),
             password: Secret::new(request.password),
@@ -313,13 +320,23 @@ impl Service {
 
     fn refuse(&self, stream: &UnixStream, malformed: Malformed) {
         reply(stream, malformed.reply());
-        self.tally.turn_away(TurnedAway::Malformed);
-        let peer = Peer(stream);
-        self.log.decision(Class::Refusal, Level::Error, || format!("malformed request: {malformed} {peer}"));
+        self.turn_away(stream, &malformed);
+    }
+
+    fn entry(&self, waiting: Option<Keys>, request: &Request<'_>, stream: &UnixStream) -> Entry {
+        match waiting {
+            Some(keys) => Entry::Waiting(keys),
+            None => Entry::Passed(self.gate.pass(&self.checker().who(request), stream)),
+        }
     }
 
     fn answer(&self, stream: &UnixStream, request: &Request<'_>, outcome: &Outcome) {
         reply(stream, if outcome.accepted { Reply::Ok } else { Reply::No(None) });
+        self.settle(stream, request, outcome);
+    }
+
+    /// Counts what a request came to, and logs it.
+    pub fn settle(&self, stream: &UnixStream, request: &Request<'_>, outcome: &Outcome) {
         self.tally.answered(outcome);
         let class = match outcome.ending {
             Ending::Accepted => Class::Success,
@@ -327,6 +344,56 @@ impl Service {
             Ending::Refused | Ending::Unknown | Ending::Unavailable | Ending::Overloaded => Class::Refusal,
         };
         self.log.decision(class, outcome.level, || Decision { request, outcome, peer: Peer(stream) });
+    }
+
+    /// Whether a password is the user's, for whoever speaks another protocol: by the same rules, and with the same line in the log.
+    pub async fn check_password(&self, attempt: &Attempt, client: &Client) -> Outcome {
+        let (begin, checker) = (Instant::now(), self.checker());
+        let request = request(attempt, client, attempt.password.expose());
+        let fields = [request.login, request.password, request.service, request.realm];
+        let longest = self.limits.get().longest_field;
+        let outcome = match login(&checker, &request) {
+            Ok(login) if fields.iter().all(|field| field.len() <= longest) => {
+                let request = &Request { login: &login, ..request };
+                match self.way(&checker, request, &client.stream) {
+                    Way::Known(outcome) => outcome,
+                    Way::Check(waiting) => {
+                        let entry = self.entry(waiting, request, &client.stream);
+                        let attempt = &Attempt { login: login.to_vec(), ..attempt.clone() };
+                        let outcome = self.look_at(attempt, client, entry).await;
+                        Outcome { took: begin.elapsed(), ..outcome }
+                    }
+                }
+            }
+            _ => Outcome::new("none", sasl_remote::attempt::Answer::refused("too long")),
+        };
+        self.settle(&client.stream, &request, &outcome);
+        outcome
+    }
+
+    /// Waits until what somebody has proved may be looked at, without their password being known. Gives for how long they were held
+    /// back, too.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn pass(&self, request: &Request<'_>, client: &Client) -> Result<(Pass, Duration), Refused> {
+        let who = self.checker().who(request);
+        match self.gate.known(&who, &client.stream).filter(|_| self.gate.is_busy()) {
+            Some(keys) => self.gate.wait(keys, &client.stream).await,
+            None => Ok((self.gate.pass(&who, &client.stream), Duration::ZERO)),
+        }
+    }
+
+    /// So many servers are there that leave whole exchanges to us.
+    pub fn note_of_exchanges(&self, connections: usize) {
+        self.of_exchanges.set(connections);
+    }
+
+    /// Somebody has sent what makes no sense.
+    pub fn turn_away(&self, stream: &UnixStream, why: &dyn fmt::Display) {
+        self.tally.turn_away(TurnedAway::Malformed);
+        let peer = Peer(stream);
+        self.log.decision(Class::Refusal, Level::Error, || format!("malformed request: {why} {peer}"));
     }
 
     /// Checks an attempt that has passed, or once it does.
@@ -376,6 +443,14 @@ impl Drop for Place {
         self.service.room.borrow_mut().leave(self.taken);
         self.service.done.notify_waiters();
     }
+}
+
+/// How a request is decided.
+enum Way {
+    /// That is known.
+    Known(Outcome),
+    /// By a check, before which it may have to wait at the gate.
+    Check(Option<Keys>),
 }
 
 /// How an attempt comes to its check.

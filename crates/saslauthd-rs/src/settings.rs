@@ -3,8 +3,9 @@
 use crate::{
     check::{Combine, Remember},
     cli,
-    configuration::{self, Configuration, KEYS, Limits},
+    configuration::{self, Configuration, Exchange, KEYS, Limits, Parse},
     endpoint::Endpoint,
+    exchange_socket::ExchangeSocket,
     exit::{Failure, TROUBLE},
     helper::backend::Kind,
     log::Destination,
@@ -75,6 +76,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What whoever guesses has to wait.
     pub throttle: Option<throttle::Rules>,
+    /// What servers leave to the daemon.
+    pub exchange: Exchange,
     /// Where scrapers find the metrics, besides the control socket.
     pub metrics: Vec<Endpoint>,
     typed: Typed,
@@ -226,7 +229,8 @@ impl Settings {
         }
         let (debug, foreground) = (flags.get_flag("debug"), flags.get_flag("foreground"));
         let threads = threads(text(flags, "threads"))?;
-        let Configuration { user, socket_mode, socket_group, limits, throttle, metrics } = configuration(&typed)?;
+        let Configuration { user, socket_mode, socket_group, limits, throttle, exchange, metrics } =
+            configuration(&typed)?;
         Ok(Self {
             place: if debug || foreground { Place::Foreground } else { Place::Background },
             log: if debug { Destination::SyslogAndStderr } else { Destination::Syslog }.or_journal(foreground),
@@ -244,6 +248,7 @@ impl Settings {
             socket_group,
             limits,
             throttle: throttle.rules(),
+            exchange,
             metrics,
             typed,
         })
@@ -258,7 +263,10 @@ fn configuration(typed: &Typed) -> Result<Configuration, Failure> {
             configuration.take_flag(key, text(&typed.flags, flag).unwrap_or_default())?;
         }
     }
-    if let Some(endpoints) = endpoints(&typed.flags)? {
+    if let Some(sockets) = all(&typed.flags, "listen", ExchangeSocket::parse_all)? {
+        configuration.exchange.listen = sockets;
+    }
+    if let Some(endpoints) = all(&typed.flags, "metrics", Endpoint::parse_all)? {
         configuration.metrics = endpoints;
     }
     if typed.flags.get_flag("no-throttle") {
@@ -298,10 +306,10 @@ fn positive(number: Option<&str>, complaint: &str) -> Result<u64, Failure> {
 }
 
 /// Those that were typed, in the place of the file's.
-fn endpoints(typed: &ArgMatches) -> Result<Option<Vec<Endpoint>>, Failure> {
-    let Some(words) = typed.get_many::<String>("metrics") else { return Ok(None) };
-    let endpoints = Endpoint::parse_all(words.map(String::as_str));
-    endpoints.map(Some).map_err(|error| Failure::new(format!("--metrics: {error}")))
+fn all<T>(typed: &ArgMatches, flag: &str, parse: Parse<T>) -> Result<Option<Vec<T>>, Failure> {
+    let Some(words) = typed.get_many::<String>(flag) else { return Ok(None) };
+    let words: Vec<_> = words.map(String::as_str).collect();
+    parse(&words).map(Some).map_err(|error| Failure::new(format!("--{flag}: {error}")))
 }
 
 #[cfg(test)]

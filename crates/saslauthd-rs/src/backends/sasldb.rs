@@ -8,7 +8,10 @@ use crate::{
     pool::Pool,
     queue::TOO_MANY,
 };
-use sasl_core::{secret::Secret, verifier::Verifiers};
+use sasl_core::{
+    secret::Secret,
+    verifier::{Scheme, Verifier, Verifiers},
+};
 use sasl_remote::attempt::{Answer, Attempt};
 use sasl_wire::saslauthd::Request;
 use sasldb::{
@@ -77,6 +80,29 @@ impl Sasldb {
             }
             Err(answer) => answer,
         }
+    }
+
+    /// What is kept of the user for mechanisms that send no password.
+    ///
+    /// # Errors
+    /// What they will come to who have none.
+    pub fn verifier(&self, request: &Request<'_>, scheme: Scheme) -> Result<Verifier, Answer> {
+        let realm = in_realm(request.realm, &self.realm.borrow()).to_vec();
+        let name = Name::new(request.login, &realm).map_err(|_| Answer::unknown("no possible name"))?;
+        let record =
+            self.database.borrow_mut().get(name).map_err(unavailable)?.ok_or(Answer::unknown("unknown user"))?;
+        if record.status() != Status::Enabled {
+            return Err(Answer::refused("disabled user"));
+        }
+        record.verifiers().of(scheme).cloned().ok_or(Answer::refused("nothing kept for this mechanism"))
+    }
+
+    /// From what those who are not there are challenged.
+    ///
+    /// # Errors
+    /// Where there is no store, or it cannot be read.
+    pub fn secret(&self) -> Result<Secret, Error> {
+        self.database.borrow_mut().secret()
     }
 
     /// The stamp of the record that the password is right for. Where it was written anew while the password was hashed,

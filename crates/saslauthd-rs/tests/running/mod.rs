@@ -231,6 +231,7 @@ pub(crate) mod users {
         open::open,
         record::{Record, Status},
         store::{Change, Store},
+        users::realm_of_this_host,
     };
     use std::path::Path;
 
@@ -243,9 +244,12 @@ pub(crate) mod users {
     }
 
     pub(crate) fn set(database: &Path, user: &str, password: &str) {
-        let name = name(user);
-        let verifiers =
-            Verifiers::derive(&[Scheme::Argon2id], &name.login(), &[], password.as_bytes(), &mut Memory::default());
+        set_for(&[Scheme::Argon2id], database, user, password);
+    }
+
+    pub(crate) fn set_for(schemes: &[Scheme], database: &Path, user: &str, password: &str) {
+        let (name, host) = (name(user), realm_of_this_host().unwrap());
+        let verifiers = Verifiers::derive(schemes, &name.login(), &[host], password.as_bytes(), &mut Memory::default());
         store(database).write(&mut [Change::Put(Record::new(name, verifiers.unwrap()).unwrap())].into_iter()).unwrap();
     }
 

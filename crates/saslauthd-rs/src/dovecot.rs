@@ -1,0 +1,107 @@
+//! Mail servers that speak Dovecot's authentication protocol: where they come in, and how many may.
+
+mod connection;
+
+use crate::{
+    exchange::Exchanges,
+    exchange_socket::CONNECTIONS,
+    peer,
+    room::{self, Awaited, Room},
+};
+use connection::{Connection, Hall};
+use std::{cell::RefCell, fmt, io, os::unix, pin::pin, rc::Rc, time::Duration};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    select,
+    sync::Notify,
+    task::{AbortHandle, spawn_local},
+    time::sleep,
+};
+
+/// How long to leave the system alone when it has no room for another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where they come in.
+pub struct Gateway {
+    hall: Rc<Hall>,
+    room: RefCell<Room<AbortHandle>>,
+    done: Notify,
+}
+
+impl Gateway {
+    /// Lets begin what `exchanges` has.
+    #[must_use]
+    pub fn new(exchanges: Exchanges) -> Rc<Self> {
+        let room = RefCell::new(Room::new(CONNECTIONS, CONNECTIONS));
+        Rc::new(Self { hall: Rc::new(Hall::new(exchanges)), room, done: Notify::new() })
+    }
+
+    /// Serves whoever connects, until it is drained.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn open(self: &Rc<Self>, socket: unix::net::UnixListener) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        let (socket, gateway) = (UnixListener::from_std(socket)?, Rc::clone(self));
+        spawn_local(async move {
+            let mut closed = pin!(gateway.hall.closed());
+            loop {
+                select! {
+                    biased;
+                    () = &mut closed => return,
+                    accepted = socket.accept() => match accepted {
+                        Ok((stream, _)) => gateway.enter(stream),
+                        Err(_) => sleep(PAUSE).await,
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes nobody new, and waits until everything that has begun is at its end.
+    pub async fn drained(&self) {
+        self.hall.close();
+        while self.room.borrow().open() > 0 {
+            self.done.notified().await;
+        }
+    }
+
+    /// Takes a connection, if need be in the place of the oldest of whoever has most. Where there is none to take it from, it is closed.
+    fn enter(self: &Rc<Self>, stream: UnixStream) {
+        let Ok(stream) = stream.into_std() else { return };
+        let Ok((taken, shed)) = self.room.borrow_mut().enter(peer::uid(&stream), Awaited::Request) else { return };
+        shed.iter().for_each(AbortHandle::abort);
+        let place = Place { taken, gateway: Rc::clone(self) };
+        let task = spawn_local(async move {
+            // Who goes away hears nothing more.
+            let _ = Connection::talk(&place.gateway.hall, stream).await;
+        });
+        self.room.borrow_mut().keep(taken, task.abort_handle());
+        self.note();
+    }
+
+    fn note(&self) {
+        self.hall.note(self.room.borrow().open());
+    }
+}
+
+/// That of a connection, for as long as it lives.
+struct Place {
+    taken: room::Place,
+    gateway: Rc<Gateway>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gateway.room.borrow_mut().leave(self.taken);
+        self.gateway.note();
+        self.gateway.done.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gateway({} open)", self.room.borrow().open())
+    }
+}

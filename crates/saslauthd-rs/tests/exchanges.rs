@@ -1,0 +1,375 @@
+//! Whole exchanges, for servers that speak Dovecot's authentication protocol: the daemon at one end, a client of every mechanism at the
+//! other.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+#![allow(dead_code, reason = "what is shared with other tests")]
+
+mod running;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use nix::sys::signal::Signal;
+use running::{Daemon, connect, users};
+use sasl_core::{
+    catalogue, channel::Channel, client, credentials::Credentials, host::Host, secret::Secret, verifier::Scheme,
+};
+use sasl_wire::dovecot::{
+    client::{Client, Event},
+    reply::Why,
+    request::{Auth, Peer},
+};
+use sasldb::record::Status;
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+const USER: &str = "tim@example.com";
+
+const ALL: [&str; 7] = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "PLAIN", "LOGIN"];
+
+/// A daemon that knows `tim`, and is listened to at `auth`.
+fn serving(flags: &[&str]) -> (Daemon, PathBuf) {
+    let daemon = Daemon::prepare();
+    users::set_for(&Scheme::DERIVED, daemon.database(), "tim", "pencil");
+    let socket = daemon.database().with_file_name("auth");
+    let listen = format!("dovecot:{}", socket.display());
+    let daemon = daemon.run(&[&["--listen", &listen], flags].concat(), None);
+    (daemon, socket)
+}
+
+/// A mail server's connection.
+struct Server {
+    stream: UnixStream,
+    client: Client,
+}
+
+impl Server {
+    fn connect(socket: &Path) -> Self {
+        let mut server = Self { stream: connect(socket), client: Client::new() };
+        server.send(&Client::hello(1));
+        assert_eq!(server.event(), Some(Event::Ready));
+        server
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// What happens next; `None` where the connection ends.
+    fn event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.client.next_event().unwrap() {
+                return Some(event);
+            }
+            let mut chunk = [0; 4096];
+            match self.stream.read(&mut chunk) {
+                Ok(length @ 1..) => self.client.receive(&chunk[..length]),
+                _ => return None,
+            }
+        }
+    }
+
+    fn begin(&mut self, auth: Auth<'_>) -> u32 {
+        let mut line = Vec::new();
+        let id = self.client.begin(Auth { service: b"smtp"[..].into(), ..auth }, &mut line);
+        self.send(&line);
+        id
+    }
+
+    fn plain(&mut self, user: &str, password: &str) -> u32 {
+        let initial = BASE64.encode(format!("\0{user}\0{password}"));
+        self.begin(Auth { mechanism: b"PLAIN", initial: Some(initial.as_bytes()), ..Auth::default() })
+    }
+
+    fn respond(&mut self, id: u32, response: &[u8]) {
+        let mut line = Vec::new();
+        Client::respond(id, BASE64.encode(response).as_bytes(), &mut line);
+        self.send(&line);
+    }
+
+    /// A whole exchange, with our client.
+    fn play(&mut self, mechanism: &str, credentials: Credentials, auth: Auth<'_>) -> Event {
+        let client = client::Client::new(catalogue::ALL, Host::new("smtp", "mail.example.com"), credentials);
+        let mut response = client.start(&Channel::tls(256), mechanism).unwrap();
+        let initial = response.message().map(|message| BASE64.encode(message));
+        let initial = initial.as_deref().map(str::as_bytes);
+        self.begin(Auth { mechanism: mechanism.as_bytes(), initial, ..auth });
+        loop {
+            match self.event().unwrap() {
+                Event::Challenge { id, challenge } => {
+                    response = response.challenge(&BASE64.decode(challenge).unwrap()).unwrap();
+                    self.respond(id, response.message().unwrap());
+                }
+                Event::Ok { id, user, data } => {
+                    let proof = data.as_ref().map(|data| BASE64.decode(data).unwrap());
+                    response.succeeded(proof.as_deref()).unwrap();
+                    return Event::Ok { id, user, data };
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn log_in(&mut self, mechanism: &str, user: &str, password: &str) -> Option<Why> {
+        match self.play(mechanism, Credentials::new(user, Secret::new(password)), from("192.0.2.1")) {
+            Event::Ok { user: came_in, .. } => {
+                assert_eq!(came_in, user.as_bytes(), "{mechanism}");
+                None
+            }
+            Event::Fail { why, .. } => Some(why),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn from(address: &str) -> Auth<'_> {
+    let remote = Peer { address: Some(address.as_bytes().into()), port: Some(4711) };
+    Auth { secured: true, remote, ..Auth::default() }
+}
+
+#[test]
+fn every_mechanism_lets_in_who_is_right_and_nobody_else() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let offered: Vec<_> = server.client.mechanisms().map(|(name, flags)| (name.to_vec(), flags.to_owned())).collect();
+    assert_eq!(offered.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect::<Vec<_>>(), ALL);
+    let flags = HashMap::from([
+        ("DIGEST-MD5", "dictionary active mutual-auth"),
+        ("CRAM-MD5", "dictionary active"),
+        ("PLAIN", "plaintext"),
+        ("LOGIN", "plaintext"),
+    ]);
+    for ((_, said), name) in offered.iter().zip(ALL) {
+        assert_eq!(said, flags.get(name).unwrap_or(&"mutual-auth"), "{name}");
+    }
+    for mechanism in ALL {
+        assert_eq!(server.log_in(mechanism, USER, "pencil"), None, "{mechanism}");
+        for (user, password) in
+            [(USER, "wrong"), ("nobody@example.com", "pencil"), ("tim@elsewhere", "pencil"), ("tim", "pencil")]
+        {
+            assert_eq!(server.log_in(mechanism, user, password), Some(Why::Credentials), "{mechanism} {user}");
+        }
+        let success = format!(
+            "[mech=sasldb] [reason={}",
+            if offered.iter().any(|(name, flags)| name == mechanism.as_bytes() && flags == "plaintext") {
+                "password"
+            } else {
+                mechanism
+            }
+        );
+        assert!(daemon.log().contains(&success), "{}", daemon.log());
+    }
+    assert!(
+        daemon.log().contains("[reason=unknown user] [pid=")
+            && daemon.log().contains("[client=192.0.2.1;4711] [class=unknown]")
+    );
+}
+
+#[test]
+fn a_disabled_user_stays_outside_whatever_the_mechanism() {
+    let (daemon, socket) = serving(&[]);
+    users::change(daemon.database(), "tim", Status::Disabled);
+    let mut server = Server::connect(&socket);
+    for mechanism in ALL {
+        assert_eq!(server.log_in(mechanism, USER, "pencil"), Some(Why::Credentials), "{mechanism}");
+    }
+}
+
+/// What Exim sends, byte by byte as well, and what it gets.
+#[test]
+fn lines_come_in_whatever_pieces() {
+    let (_daemon, socket) = serving(&[]);
+    let lines = b"VERSION\t1\t0\nCPID\t504\nAUTH\t1\tLOGIN\tservice=smtp\tsecured\trip=127.0.0.2\tlip=127.0.0.1\tnologin\tresp=\n";
+    for size in [1, 7, lines.len()] {
+        let mut server = Server { stream: connect(&socket), client: Client::new() };
+        lines.chunks(size).for_each(|piece| server.send(piece));
+        assert_eq!(server.event(), Some(Event::Ready));
+        for (challenge, response) in [("VXNlcm5hbWU6", USER), ("UGFzc3dvcmQ6", "pencil")] {
+            assert_eq!(server.event(), Some(Event::Challenge { id: 1, challenge: challenge.into() }));
+            server.respond(1, response.as_bytes());
+        }
+        assert_eq!(server.event(), Some(Event::Ok { id: 1, user: USER.into(), data: None }));
+    }
+}
+
+#[test]
+fn many_at_once_are_all_answered_and_none_for_another() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let (mut right, mut challenged) = (HashMap::new(), 0);
+    for number in 0..100 {
+        let is_right = number % 2 == 0;
+        right.insert(server.plain(USER, if is_right { "pencil" } else { "wrong" }), is_right);
+    }
+    for _ in 0..20 {
+        server.begin(Auth { mechanism: b"CRAM-MD5", ..Auth::default() });
+    }
+    let mut ok = 0;
+    while !right.is_empty() || challenged < 20 {
+        match server.event().unwrap() {
+            Event::Ok { id, .. } => {
+                assert_eq!(right.remove(&id), Some(true));
+                ok += 1;
+            }
+            Event::Fail { id, .. } => {
+                right.remove(&id).unwrap();
+            }
+            Event::Challenge { .. } => challenged += 1,
+            Event::Ready => panic!(),
+        }
+    }
+    assert!(ok >= 1, "wrong ones hold up the right ones, and no other");
+    assert!(daemon.log().contains("[reason=wrong password]"));
+}
+
+#[test]
+fn what_was_given_up_is_over_and_what_makes_no_sense_ends_the_connection() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let fail = |id| Some(Event::Fail { id, why: Why::Credentials });
+    let id = server.begin(Auth { mechanism: b"LOGIN", ..Auth::default() });
+    assert!(matches!(server.event(), Some(Event::Challenge { .. })));
+    let mut line = Vec::new();
+    Client::cancel(id, &mut line);
+    server.send(&line);
+    server.respond(id, b"tim");
+    assert_eq!(server.event(), fail(id));
+    for (mechanism, initial) in
+        [(&b"NOSUCH"[..], None), (b"ANONYMOUS", None), (b"EXTERNAL", Some(&b"AA=="[..])), (b"PLAIN", Some(b"!"))]
+    {
+        let id = server.begin(Auth { mechanism, initial, ..Auth::default() });
+        assert_eq!(server.event(), fail(id), "{}", mechanism.escape_ascii());
+    }
+    assert_eq!(server.log_in("PLAIN", USER, "pencil"), None, "and the connection goes on");
+    let begun = b"AUTH\t77\tLOGIN\tservice=smtp\n".repeat(2);
+    for nonsense in [&b"AUTH\t-1\tPLAIN\tservice=smtp\n"[..], b"VERSION\t2\t0\n", &begun, &[b'x'; 20_000]] {
+        let mut server = Server::connect(&socket);
+        server.send(nonsense);
+        let end = std::iter::from_fn(|| server.event()).count();
+        assert!(end <= 1, "{}", nonsense[..20].escape_ascii());
+    }
+    assert!(daemon.log().contains("malformed request: exchange 77 has begun already [pid="), "{}", daemon.log());
+}
+
+#[test]
+fn who_does_not_answer_makes_room_for_who_comes() {
+    let (_daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let first = server.begin(Auth { mechanism: b"CRAM-MD5", ..Auth::default() });
+    for _ in 0..300 {
+        server.begin(Auth { mechanism: b"CRAM-MD5", ..Auth::default() });
+    }
+    let events: Vec<_> = (0..301 + 173).map(|_| server.event().unwrap()).collect();
+    let is_over = |event: &&Event| matches!(event, Event::Fail { .. });
+    assert_eq!(events.iter().find(is_over), Some(&Event::Fail { id: first, why: Why::Credentials }));
+    assert_eq!(events.iter().filter(is_over).count(), 173);
+}
+
+#[test]
+fn thousands_of_connections_close_their_own() {
+    let (daemon, socket) = serving(&[]);
+    let connections: Vec<_> = (0..1500).map(|_| connect(&socket)).collect();
+    assert_eq!(Server::connect(&socket).log_in("PLAIN", USER, "pencil"), None);
+    assert_eq!(daemon.ask("tim", "pencil"), b"\0\x02OK");
+    drop(connections);
+}
+
+#[test]
+fn a_proof_is_carried_with_the_success_where_that_is_asked_for() {
+    let (_daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    for mechanism in ["SCRAM-SHA-256", "DIGEST-MD5"] {
+        for takes_data in [true, false] {
+            let credentials = Credentials::new(USER, Secret::new("pencil"));
+            let event = server.play(mechanism, credentials, Auth { takes_data, ..Auth::default() });
+            assert!(matches!(event, Event::Ok { data, .. } if data.is_some() == takes_data), "{mechanism}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_lets_in_where_that_was_asked_for() {
+    let (daemon, socket) = serving(&["--mech-list", "external plain"]);
+    let mut server = Server::connect(&socket);
+    assert_eq!(
+        server.client.mechanisms().map(|(name, _)| name.to_vec()).collect::<Vec<_>>(),
+        [&b"EXTERNAL"[..], b"PLAIN"]
+    );
+    let with = |name: Option<&'static [u8]>| Auth { certificate: name.map(Into::into), ..Auth::default() };
+    let mut external = |auth| {
+        server.begin(Auth { mechanism: b"EXTERNAL", ..auth });
+        let Some(Event::Challenge { id, .. }) = server.event() else { return None };
+        server.respond(id, b"");
+        server.event()
+    };
+    assert!(matches!(external(with(Some(USER.as_bytes()))), Some(Event::Ok { user, .. }) if user == USER.as_bytes()));
+    assert!(!matches!(external(with(None)), Some(Event::Ok { .. })));
+    assert!(
+        daemon
+            .log()
+            .contains("auth success: [user=tim] [service=smtp] [realm=example.com] [mech=none] [reason=EXTERNAL]"),
+        "{}",
+        daemon.log()
+    );
+}
+
+#[test]
+fn guesses_are_slowed_down_whatever_the_mechanism_and_nobody_else_is() {
+    for mechanism in ["SCRAM-SHA-1", "CRAM-MD5", "DIGEST-MD5", "PLAIN"] {
+        let (_daemon, socket) = serving(&[]);
+        let mut server = Server::connect(&socket);
+        (0..20).for_each(|_| assert_eq!(server.log_in(mechanism, USER, "wrong"), Some(Why::Credentials)));
+        let begun = Instant::now();
+        assert_eq!(server.log_in(mechanism, USER, "wrong"), Some(Why::Credentials));
+        assert!(begun.elapsed() >= Duration::from_secs(1), "{mechanism}");
+        let credentials = || Credentials::new(USER, Secret::new("pencil"));
+        let begun = Instant::now();
+        assert!(matches!(server.play(mechanism, credentials(), from("198.51.100.7")), Event::Ok { .. }), "{mechanism}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{mechanism}");
+    }
+}
+
+#[test]
+fn without_a_store_it_cannot_be_told_and_is_told_as_soon_as_there_is_one() {
+    let daemon = Daemon::prepare();
+    let (socket, database) = (daemon.database().with_file_name("auth"), daemon.database());
+    let listen = format!("dovecot:{}", socket.display());
+    std::fs::remove_file(database).unwrap();
+    let daemon = daemon.run(&["--listen", &listen], None);
+    let mut server = Server::connect(&socket);
+    for mechanism in ["SCRAM-SHA-256", "CRAM-MD5", "PLAIN"] {
+        assert_eq!(server.log_in(mechanism, USER, "pencil"), Some(Why::Temporary), "{mechanism}");
+    }
+    users::set_for(&Scheme::DERIVED, database, "tim", "pencil");
+    daemon.until("there is one", |_| server.log_in("SCRAM-SHA-256", USER, "pencil").is_none());
+}
+
+#[test]
+fn where_passwords_are_checked_elsewhere_they_have_to_be_sent() {
+    let (_daemon, socket) = serving(&["-a", "getpwent,sasldb", "-O", "sasldb=/nowhere"]);
+    let server = Server::connect(&socket);
+    assert_eq!(
+        server.client.mechanisms().map(|(name, _)| name.to_vec()).collect::<Vec<_>>(),
+        [&b"PLAIN"[..], b"LOGIN"]
+    );
+}
+
+#[test]
+fn what_has_begun_comes_to_its_end_when_the_daemon_does() {
+    let (mut daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let mut idle = Server::connect(&socket);
+    let id = server.begin(Auth { mechanism: b"LOGIN", ..Auth::default() });
+    assert!(matches!(server.event(), Some(Event::Challenge { .. })));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(idle.event(), None);
+    server.respond(id, USER.as_bytes());
+    assert!(matches!(server.event(), Some(Event::Challenge { .. })));
+    server.respond(id, b"pencil");
+    assert_eq!(server.event(), Some(Event::Ok { id, user: USER.into(), data: None }));
+    assert_eq!(server.event(), None);
+    assert!(daemon.ended().success());
+    assert!(!socket.exists());
+}
