@@ -47,6 +47,15 @@ class Load:
         used = daemon.cpu_seconds() - before
         return Window(used / seen["granted"] * 1e6, seen["per_second"], seen["p99_us"])
 
+    def exchanges(self, socket, users, window, seconds):
+        """So many a second by PLAIN on one connection, `window` of them under way at any time."""
+        target = ["--socket", socket, "--users", str(users), "--realm", REALM]
+        command = [self.saslbench, "exchanges", *target, "--window", str(window), "--seconds", str(seconds)]
+        seen = json.loads(subprocess.run(command, check=True, timeout=LONGEST, stdout=subprocess.PIPE).stdout)
+        if seen["refused"] or not seen["granted"]:
+            raise RuntimeError(f"not every exchange went well: {seen} at {socket}")
+        return seen["per_second"]
+
     def run(self, daemon, users, *options):
         seen = self.seen(daemon, users, *options)
         if seen["refused"] or seen["broken"] or not seen["granted"]:

@@ -12,6 +12,7 @@ from . import machine, programs
 from .bench import Bench
 from .measures.backends import Backends
 from .measures.base64 import Base64
+from .measures.exchanges import Exchanges
 from .measures.instructions import Instructions
 from .measures.layers import Layers
 from .measures.logins import Logins
@@ -25,7 +26,7 @@ from .table import table
 
 TABLES = {
     "The daemon": {"logins": Logins, "instructions": Instructions, "memory": Memory, "backends": Backends,
-                   "operation": Operation},
+                   "operation": Operation, "exchanges": Exchanges},
     "The library": {"mechanisms": Mechanisms, "layers": Layers, "base64": Base64},
 }
 MEASURES = {name: measure for measures in TABLES.values() for name, measure in measures.items()}

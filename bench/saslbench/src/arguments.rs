@@ -15,6 +15,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Mode {
     /// Log in through the saslauthd protocol, one connection a login.
     Saslauthd(Load),
+    /// Log in by PLAIN through Dovecot's authentication protocol, on one connection.
+    Exchanges(Exchanges),
     /// Connect, say nothing, and report which connections the daemon closes.
     Idle(Idle),
     /// Log in once, waiting until the daemon is there.
@@ -80,6 +82,24 @@ pub(crate) enum Waiting {
     Block,
     /// One thread for all clients: the cheapest load.
     Epoll,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Exchanges {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How many exchanges are under way at any time.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) window: usize,
+    /// Users at random, measured for so many seconds, after each has logged in once.
+    #[arg(long)]
+    pub(crate) seconds: f64,
+    /// Seconds of load before measuring begins.
+    #[arg(long, default_value_t = 0.3)]
+    pub(crate) warmup: f64,
+    /// Another number is another sequence of users.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Args, Clone)]

@@ -96,7 +96,7 @@ fn collect(tallies: &Receiver<Tally>, threads: usize, patience: Option<Duration>
     sum
 }
 
-fn report(tally: &Tally, measured: Duration) -> String {
+pub(crate) fn report(tally: &Tally, measured: Duration) -> String {
     let Tally { granted, refused, broken, backlog_full, latencies } = tally;
     let rate = latencies.len() as f64 / measured.as_secs_f64();
     let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| tally.microseconds(part));

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod blocking;
+mod exchanges;
 mod idle;
 mod load;
 mod outcome;
@@ -34,6 +35,7 @@ fn run(arguments: &Arguments) -> std::io::Result<String> {
     raise_file_limit()?;
     match &arguments.mode {
         Mode::Saslauthd(load) => load::run(load),
+        Mode::Exchanges(all) => exchanges::run(all),
         Mode::Idle(idle) => idle::run(idle),
         Mode::Probe(probe) => probe::run(probe),
     }
