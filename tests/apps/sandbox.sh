@@ -44,7 +44,8 @@ layer() {
         echo "$name: installing $packages" >&2
         rm -rf "$place/upper" "$place/work" "$place/root" "$place/state"
         mkdir "$place/upper" "$place/work" "$place/root"
-        PLACE=$place unshare --mount bash -eu -c '
+        # What a package stops by its name when it is installed is not ours, nor this machine's.
+        PLACE=$place unshare --mount --pid --fork --kill-child=KILL bash -eu -c '
             mount -t overlay overlay -o "lowerdir=/,upperdir=$PLACE/upper,workdir=$PLACE/work" "$PLACE/root"
             mount -t proc proc "$PLACE/root/proc"
             mount --bind /dev "$PLACE/root/dev"
@@ -81,7 +82,7 @@ enter() {
         for end in stdin:0 stdout:1 stderr:2; do ln -s /proc/self/fd/${end#*:} dev/${end%:*}; done
         mount -t tmpfs tmpfs run
         mount -t tmpfs -o mode=1777 tmpfs tmp
-        for place in "$HERE" "$OURS_BIN"; do mkdir -p ".$place"; mount --bind "$place" ".$place"; done
+        for place in "${HERE%/tests/apps}" "$OURS_BIN"; do mkdir -p ".$place"; mount --bind "$place" ".$place"; done
         hostname mail.domain.org
         {
             echo "127.0.0.1 mail.domain.org mail localhost"
