@@ -68,7 +68,7 @@ with open("/var/log/mail.log", "ab", buffering=0) as file:
 
 # start_sink ADDRESS PORT FILE: a mail server that takes everything, and writes it there
 start_sink() {
-    python3 "$here/sink.py" "$@" &
+    python3 "$here/sink.py" "$@" 2>/var/log/sink.out &
     until_there listens "$2" "$1"
 }
 
