@@ -4,7 +4,7 @@ kept_out='535 5\.7\.[08] authentication failed'
 relayed='250 2\.1\.5 .*Recipient ok'
 denied='550 5\.7\.1 .*[Rr]elaying denied'
 taken='/var/log/relayed /var/spool/submitted'
-
+plugins=$(echo /usr/lib/*/sasl2)
 
 # The guide's commands, on this machine: programs of the subject, services that its package would have, a client elsewhere.
 PATH=$bin:$PATH
@@ -54,7 +54,7 @@ define(`RELAY_MAILER_ARGS', `TCP $h 2600')dnl
 restart() {
     configure "${1:-}"
     all "$(block start)"
-    [ $? = 0 ] || fail "sendmail does not start with $1"
+    [ $? = 0 ] || fail "sendmail does not start with ${1:-}"
 }
 
 restart_sendmail() {
