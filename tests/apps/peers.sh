@@ -86,3 +86,29 @@ certificates() {
         done
     ) >/dev/null 2>&1
 }
+
+# guide NAME BLOCK: a block of docs/guides/NAME.md
+guide() {
+    sed -n "/^<!-- $2: begin -->/,/^<!-- $2: end -->/p" "$guides/$1.md" | grep -v '^\(<!--\|```\)'
+}
+
+# replay: runs the commands of a session, which are the lines with "# " before them, and prints it as it comes out now
+replay() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        '# '*)
+            printf '%s\n' "$line"
+            (PATH=$bin:$PATH; eval "${line#??}") </dev/null 2>&1
+            ;;
+        esac
+    done
+}
+
+# as_in_guide WHAT NAME BLOCK: that session comes out as it stands there
+as_in_guide() {
+    local there now
+    there=$(guide "$2" "$3")
+    now=$(replay <<<"$there")
+    if [ -n "$there" ] && [ "$now" = "$there" ]; then pass "$1"; else fail "$1"; seen "$(diff <(echo "$there") <(echo "$now"))"; fi
+}
