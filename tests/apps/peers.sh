@@ -112,3 +112,10 @@ as_in_guide() {
     now=$(replay <<<"$there")
     if [ -n "$there" ] && [ "$now" = "$there" ]; then pass "$1"; else fail "$1"; seen "$(diff <(echo "$there") <(echo "$now"))"; fi
 }
+
+# start_for_sasl WORD...: the daemon, for the group sasl alone, as the package has it
+start_for_sasl() {
+    start_saslauthd "$@"
+    chgrp sasl /run/saslauthd
+    chmod 710 /run/saslauthd
+}
