@@ -82,6 +82,7 @@ enter() {
         ln -s /proc/self/fd dev/fd
         for end in stdin:0 stdout:1 stderr:2; do ln -s /proc/self/fd/${end#*:} dev/${end%:*}; done
         mount -t tmpfs tmpfs run
+        mkdir -m 1777 run/lock
         mount -t tmpfs -o mode=1777 tmpfs tmp
         for place in "${HERE%/tests/apps}" "$OURS_BIN"; do mkdir -p ".$place"; mount --bind "$place" ".$place"; done
         hostname mail.domain.org
