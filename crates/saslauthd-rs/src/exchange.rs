@@ -167,7 +167,7 @@ impl Exchanges {
     /// Carries one on with the client's response.
     pub async fn respond(&self, exchange: Exchange, response: &[u8]) -> Turn {
         let Exchange { challenge, mut state } = exchange;
-        if state.login.is_some() && self.pass(&mut state).await.is_err() {
+        if state.login.is_some() && Box::pin(self.pass(&mut state)).await.is_err() {
             return self.refuse(state);
         }
         self.advance(challenge.respond(response), state).await
@@ -184,7 +184,7 @@ impl Exchanges {
                 Step::Reply(Reply::Done(success)) => return self.succeed(state, &success),
                 Step::Reply(Reply::Fail(failure)) => return self.fail(state, failure),
                 Step::Ask(Ask::Password(ask)) => self.check_password(ask, &mut state).await,
-                Step::Ask(Ask::Verifier(ask)) => match self.find_verifier(ask, &mut state).await {
+                Step::Ask(Ask::Verifier(ask)) => match Box::pin(self.find_verifier(ask, &mut state)).await {
                     Some(step) => step,
                     None => return self.refuse(state),
                 },
