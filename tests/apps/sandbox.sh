@@ -97,10 +97,15 @@ enter() {
         : >etc/resolv.conf
         printf "%s: files\n" passwd group shadow hosts services protocols >etc/nsswitch.conf
         ip link set lo up
-        exec chroot . env -i INSIDE=1 NAME="$NAME" SUBJECT="$SUBJECT" OURS_BIN="$OURS_BIN" HOME=/root LC_ALL=C.UTF-8 \
+        exec chroot . env -i --default-signal INSIDE=1 NAME="$NAME" SUBJECT="$SUBJECT" OURS_BIN="$OURS_BIN" HOME=/root LC_ALL=C.UTF-8 \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash "$SCRIPT"
-    '
-    local status=$?
+    ' &
+    local inside=$! status
+    # Neither unshare nor the first process of a PID name space ends by these.
+    trap 'kill -KILL $inside; wait $inside; rm -rf "$run"; exit 1' HUP INT TERM
+    wait $inside
+    status=$?
+    trap - HUP INT TERM
     if [ -n "${KEEP:-}" ]; then echo "$1: kept $run/upper"; else rm -rf "$run"; fi
     return $status
 }
