@@ -68,7 +68,7 @@ enter() {
     # A layer below another must not be in it: so it is copied.
     cp -a "$APPS/layers/$1/upper" "$run/upper"
     mkdir "$run/work" "$run/root"
-    NAME=$1 SUBJECT=$2 SCRIPT=$3 RUN=$run HERE=$here GUIDES=$(realpath "$guides") OURS_BIN=$OURS_BIN \
+    NAME=$1 SUBJECT=$2 SCRIPT=$3 RUN=$run HERE=$here OURS_BIN=$OURS_BIN \
         unshare --mount --net --uts --ipc --pid --fork --kill-child=KILL bash -eu -c '
         mount -t overlay overlay -o "lowerdir=/,upperdir=$RUN/upper,workdir=$RUN/work" "$RUN/root"
         cd "$RUN/root"
