@@ -80,7 +80,7 @@ install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	    install -m 644 $(MANUAL)/completions/zsh/_$$name $(zsh_completions)/_$$name && \
 	    install -m 644 $(MANUAL)/completions/fish/$$name.fish $(fish_completions)/$$name.fish || exit 1; \
 	done
-	install -d $(lib)/systemd/system $(lib)/sysusers.d $(lib)/tmpfiles.d $(share)/saslauthd-rs $(doc)/backends
+	install -d $(lib)/systemd/system $(lib)/sysusers.d $(lib)/tmpfiles.d $(share)/saslauthd-rs $(doc)/backends $(doc)/guides
 	install -m 644 packaging/systemd/saslauthd.socket packaging/systemd/saslauthd.service $(lib)/systemd/system
 	sed -i 's:/usr/:$(PREFIX)/:' $(lib)/systemd/system/saslauthd.service
 	install -m 644 packaging/sysusers.d/saslauthd.conf $(lib)/sysusers.d
@@ -89,6 +89,7 @@ install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	install -m 644 packaging/fail2ban/filter.d/saslauthd.conf $(share)/saslauthd-rs/fail2ban-filter.conf
 	install -m 644 README.md CHANGELOG.md docs/*.md crates/saslauthd-rs/saslauthd.toml.example $(doc)
 	install -m 644 docs/backends/*.md $(doc)/backends
+	install -m 644 docs/guides/*.md $(doc)/guides
 
 deb:  ## the Debian package saslauthd-rs, in target/debian
 	tests/setup deb
