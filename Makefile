@@ -21,10 +21,10 @@ fish_completions := $(share)/fish/vendor_completions.d
 
 export OURS_BIN := $(abspath $(TARGET)/release)
 
-.PHONY: help demo test check bench fuzz torture build install deb
+.PHONY: help demo test test-apps check bench fuzz torture build install deb
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  -  /p' Makefile
 
 demo:  ## a tour on a scratch store and a scratch socket
 	tests/setup build
@@ -38,6 +38,11 @@ test:  ## everything that CI runs
 	$(MAKE) build
 	$(MAKE) demo
 	set -e; for suite in $(SUITES) bench/check fuzz/check; do echo "== $$suite"; $$suite; done
+
+test-apps:  ## the other mail, directory and web servers, each in a private root, with our programs and the originals; as root
+	tests/setup test
+	$(CARGO_BUILD)
+	tests/apps/check --others
 
 check:  ## format, lints, documentation, dependencies, layers
 	tests/setup check

@@ -195,10 +195,10 @@ impl Prepared {
         let backends = self.parts.into_iter().map(backend).collect::<Result<Vec<_>, _>>()?;
         warn_of_order(&backends, log);
         let names = backends.iter().map(Backend::name).collect::<Vec<_>>().join(",");
-        let cached = match (&self.cache, settings.remember) {
-            (None, _) => "off",
-            (Some(_), Remember::OurOwn) => "sasldb",
-            (Some(_), Remember::All) => "all",
+        let cached = match (&self.cache, settings.remember, backends.first()) {
+            (Some(_), Remember::All, _) => "all",
+            (Some(_), Remember::OurOwn, Some(Backend::Sasldb(_))) => "sasldb",
+            _ => "off",
         };
         log.write(Level::Debug, format_args!("mechanisms={names} threads={} cache={cached}", settings.threads));
         Ok(Checker::new(backends, self.cache, settings.remember, settings.combine))
