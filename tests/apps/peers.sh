@@ -119,3 +119,56 @@ start_for_sasl() {
     chgrp sasl /run/saslauthd
     chmod 710 /run/saslauthd
 }
+
+# start_auth SOCKET USER@REALM:PASSWORD...: who speaks Dovecot's protocol there and knows those users: our daemon, or Dovecot
+start_auth() {
+    local socket=$1 user
+    shift
+    if [ "$SUBJECT" = ours ]; then
+        for user in "$@"; do user "${user#*:}" "${user%%:*}"; done
+        start_saslauthd -a sasldb --listen "dovecot:$socket"
+    else
+        printf '%s\n' "$@" | sed 's/:/:{PLAIN}/; s/$/::::::/' >/etc/dovecot/users
+        cat >/etc/dovecot/auth.conf <<-END
+	base_dir = /run/dovecot
+	log_path = /var/log/dovecot.log
+	protocols =
+	ssl = no
+	disable_plaintext_auth = no
+	auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256
+	auth_default_realm = mail.domain.org
+	auth_realms = mail.domain.org domain.dom domain.com
+	auth_failure_delay = 0
+	service anvil {
+	  unix_listener anvil-auth-penalty {
+	    mode = 0
+	  }
+	}
+	passdb {
+	  driver = passwd-file
+	  args = username_format=%u /etc/dovecot/users
+	}
+	userdb {
+	  driver = static
+	  args = uid=mail gid=mail home=/var/mail
+	}
+	service auth {
+	  unix_listener $socket {
+	    mode = 0666
+	  }
+	}
+	END
+        dovecot -c /etc/dovecot/auth.conf >/var/log/dovecot.out 2>&1
+    fi
+    until_there test -S "$socket"
+}
+
+# stop_auth
+stop_auth() {
+    if [ "$SUBJECT" = ours ]; then stop_saslauthd; else doveadm -c /etc/dovecot/auth.conf stop; fi
+}
+
+# logged PATTERN [FILE]: a line of the log has it, sooner or later
+logged() {
+    until_there grep -Eq -- "$1" "${2:-/var/log/mail.log}"
+}

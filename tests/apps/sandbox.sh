@@ -58,7 +58,7 @@ layer() {
         ' - $packages >"$place/log" 2>&1 || { tail -n 20 "$place/log" >&2; return 1; }
         echo "$state" >"$place/state"
     fi
-    flock -u 8
+    exec 8>&-
 }
 
 # Runs the script in a root of its own. With its first process, all others end.
