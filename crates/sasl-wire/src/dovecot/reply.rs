@@ -156,16 +156,21 @@ impl Why {
     }
 }
 
+/// One with `nologin` or `proxy` grants nothing, whatever its first word.
 fn ok<'a>(id: u32, fields: impl Iterator<Item = &'a [u8]>) -> Result<Reply<'a>, Malformed> {
-    let (mut user, mut data) = (Cow::default(), None);
+    let (mut user, mut data, mut grants) = (Cow::default(), None, true);
     for field in fields {
         match parameter(field) {
             (b"user", value) => user = unescape(value),
             (b"resp", value) => data = Some(bare(value).ok_or(Malformed::Octet)?),
+            (b"nologin" | b"proxy", _) => grants = false,
             _ => {}
         }
     }
-    Ok(Reply::Ok { id, user, data })
+    Ok(match grants {
+        true => Reply::Ok { id, user, data },
+        false => Reply::Fail { id, user: Some(user), why: Why::NotAuthorized },
+    })
 }
 
 fn fail<'a>(id: u32, fields: impl Iterator<Item = &'a [u8]>) -> Reply<'a> {
@@ -221,6 +226,15 @@ mod tests {
             Reply::decode(b"OK\t1\tuser=tim@r\toriginal_user=tim"),
             Ok(Reply::Ok { id: 1, user: b"tim@r"[..].into(), data: None })
         );
+    }
+
+    #[test]
+    fn a_success_that_grants_nothing_is_none() {
+        for word in ["nologin", "nologin=", "proxy=y\thost=192.0.2.1"] {
+            let line = format!("OK\t1\tuser=tim\t{word}");
+            let fail = Reply::Fail { id: 1, user: Some(b"tim"[..].into()), why: Why::NotAuthorized };
+            assert_eq!(Reply::decode(line.as_bytes()), Ok(fail), "{word}");
+        }
     }
 
     #[test]

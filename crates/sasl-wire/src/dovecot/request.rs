@@ -143,6 +143,8 @@ impl<'a> Auth<'a> {
                 b"lport" => auth.local.port = number(value),
                 b"resp" => {
                     auth.initial = Some(bare(value).ok_or(Malformed::Octet)?).filter(|response| !response.is_empty());
+                    // Whatever is behind it may be of a client who has put tabs into it.
+                    break;
                 }
                 _ => {}
             }
@@ -249,6 +251,13 @@ mod tests {
         assert_eq!(auth(line).certificate.as_deref(), Some(&b"a\tb"[..]));
         assert_eq!(auth(line).remote.port, None);
         assert_eq!(auth(b"AUTH\t1\tEXTERNAL\tservice=smtp\tcert_username=tim").certificate, None);
+    }
+
+    /// A mail server may pass on what its client has sent without a look at it.
+    #[test]
+    fn nothing_behind_a_response_counts() {
+        let line = b"AUTH\t1\tEXTERNAL\tservice=smtp\tresp=AA==\tvalid-client-cert\tcert_username=root\tno-penalty";
+        assert_eq!((auth(line).certificate, auth(line).no_penalty), (None, false));
     }
 
     #[test]
