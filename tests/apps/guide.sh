@@ -1,9 +1,8 @@
-# A guide in docs: what stands there between <!-- NAME: begin --> and <!-- NAME: end --> is what is done here. $guide is its file, where
-# no other is named.
+# A guide that is followed: what stands in it between <!-- NAME: begin --> and <!-- NAME: end --> is what is done here. $guide is its name.
 
-# block NAME [FILE]
+# block NAME [GUIDE]
 block() {
-    sed -n "/<!-- $1: begin -->/,/<!-- $1: end -->/p" "${2:-$guide}" | grep -v '^ *\(<!--\|```\)'
+    guide "${2:-$guide}" "$1"
 }
 
 # follow NAME: its commands, of which none may fail
@@ -23,28 +22,32 @@ all() (
     eval "$1"
 )
 
-# session NAME [FILE]: its commands, which are lines with a dollar sign, print what it shows
+# session NAME [GUIDE]: its commands, which are lines with a dollar sign, print what it shows
 session() {
-    holds "the guide's session: $1" diff <(block "$@" | shown) <(block "$@" | replay | shown)
-}
-
-replay() {
-    sed -e :more -e '/\\$/{N; s/\\\n *//; b more}' | while IFS= read -r line; do
-        case $line in '$ '*) echo "$line"; eval "${line#??}" </dev/null 2>&1 ;; esac
-    done
+    holds "the guide's session: $1" alike "$(block "$@")" "$(block "$@" | joined | replay)"
 }
 
 # conversation NAME: with the server behind its first line, the client's lines get the replies that it shows
 conversation() {
-    local command
+    local command typed
     command=$(block "$1" | sed -n '1s/^\$ //p')
-    holds "the guide's session: $1" diff <(block "$1" | sed 1d | shown) \
-        <(block "$1" | grep -Ev '^(\$|[0-9]{3}[ -]|depth|verify)' | talk bash -c "$command" | shown)
+    typed=$(block "$1" | grep -Ev '^(\$|[0-9]{3}[ -]|depth|verify)')
+    holds "the guide's session: $1" alike "$(block "$1" | sed 1d)" "$(talk bash -c "$command" <<<"$typed")"
 }
 
-# What is not the same each time: dates and versions. What is written in several lines is one.
+# alike SHOWN SEEN
+alike() {
+    [ -n "$1" ] && diff <(shown <<<"$1") <(shown <<<"$2")
+}
+
+# What is written in several lines is one.
+joined() {
+    sed -e :more -e '/\\$/{N; s/\\\n *//; b more}'
+}
+
+# What is not the same each time: dates and versions.
 shown() {
-    sed -E -e ':more' -e '/\\$/{N; s/\\\n *//; b more}' -e 's/; [A-Z][a-z]{2}, [^;]*;/; DATE;/' -e 's/Sendmail [^ ]*;/Sendmail VERSION;/'
+    joined | sed -E -e 's/; [A-Z][a-z]{2}, [^;]*;/; DATE;/' -e 's/Sendmail [^ ]*;/Sendmail VERSION;/'
 }
 
 # talk COMMAND...: says the lines of standard input to the server behind it

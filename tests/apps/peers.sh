@@ -92,12 +92,12 @@ guide() {
     sed -n "/^<!-- $2: begin -->/,/^<!-- $2: end -->/p" "$guides/$1.md" | grep -v '^\(<!--\|```\)'
 }
 
-# replay: runs the commands of a session, which are the lines with "# " before them, and prints it as it comes out now
+# replay: runs the commands of a session, which are the lines with "# " or "$ " before them, and prints it as it comes out now
 replay() {
     local line
     while IFS= read -r line; do
         case $line in
-        '# '*)
+        '# '* | '$ '*)
             printf '%s\n' "$line"
             (PATH=$bin:$PATH; eval "${line#??}") </dev/null 2>&1
             ;;

@@ -115,7 +115,7 @@ symptom() {
     shift
     before=$(wc -l </var/log/mail.log)
     "$@" >/var/log/said 2>&1
-    holds "the symptom: $name" until_there said_or_logged "$before" "$(block "$name" "$here/../../docs/guides/troubleshooting.md")"
+    holds "the symptom: $name" until_there said_or_logged "$before" "$(block "$name" troubleshooting)"
 }
 
 # said_or_logged LINES TEXT: each line of the text, by the last command or in the log after so many lines
