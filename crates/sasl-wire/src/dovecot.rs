@@ -13,5 +13,6 @@
 pub mod client;
 mod field;
 pub mod line;
+pub mod master;
 pub mod reply;
 pub mod request;

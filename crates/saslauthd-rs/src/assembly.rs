@@ -91,6 +91,12 @@ impl Assembly {
         Rc::clone(&self.service)
     }
 
+    /// How many files may be open.
+    #[must_use]
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
     /// Opens the log anew and reads all configuration again. Connections stay, and requests in flight go on as they began. A store of
     /// ours stays, and is opened anew. What was remembered is forgotten: who said so may not be asked any more. Where a file is bad,
     /// all is as before, and the log has why.
@@ -140,7 +146,11 @@ impl Display for Reader<'_> {
 }
 
 fn limits(settings: &Settings, files: u64, checker: &Checker) -> Limits {
-    let exchanges = if settings.exchange.listen.is_empty() { 0 } else { exchange_socket::DESCRIPTORS };
+    let exchanges = if settings.exchange.listen.is_empty() {
+        0
+    } else {
+        exchange_socket::connections(files) * exchange_socket::DESCRIPTORS
+    };
     let most_open = most_open(files, checker.descriptors() + exchanges, 1 + settings.metrics.len());
     let most_open = most_open.min(settings.limits.connections);
     Limits {

@@ -88,9 +88,9 @@ fn flags_of_ours() -> [Arg; 15] {
             .long("no-sandbox")
             .action(ArgAction::SetTrue)
             .help("Serve without seccomp and landlock, for debuggers and profilers"),
-        Arg::new("listen").long("listen").value_name("dovecot:PATH").action(ArgAction::Append).help(
-            "Serve whole exchanges there too, to servers that speak Dovecot's authentication protocol, such as Postfix and Exim; may be \
-                given several times",
+        Arg::new("listen").long("listen").value_name("PROTOCOL:PATH").action(ArgAction::Append).help(
+            "Serve whole exchanges at dovecot:/PATH too, to servers that speak Dovecot's authentication protocol, such as Postfix and \
+                Exim; dovecot-userdb:/PATH is its other side, for root; may be given several times",
         ),
         long_value(
             "mech-list",

@@ -77,6 +77,8 @@ pub struct Exchange {
     pub listen: Vec<ExchangeSocket>,
     /// The mechanisms to offer, best first, with blanks between; empty for all that there is something kept for.
     pub mech_list: String,
+    /// What it takes to serve whoever came in, with blanks between: told to whoever asks by `dovecot-userdb`.
+    pub userdb: String,
 }
 
 /// The section `throttle`.
@@ -108,7 +110,7 @@ enum Value<'v> {
 }
 
 /// All keys, in the order in which the documentation has them.
-pub const KEYS: [Key; 17] = [
+pub const KEYS: [Key; 18] = [
     key("user", Some("user"), |all, value| value.name().map(|name| all.user = name)),
     key("socket_mode", Some("socket-mode"), |all, value| value.mode().map(|mode| all.socket_mode = mode)),
     key("socket_group", Some("socket-group"), |all, value| value.name().map(|group| all.socket_group = Some(group))),
@@ -141,6 +143,7 @@ pub const KEYS: [Key; 17] = [
     key("exchange.mech_list", Some("mech-list"), |all, value| {
         value.mechanisms().map(|names| all.exchange.mech_list = names)
     }),
+    key("exchange.userdb", None, |all, value| value.fields().map(|fields| all.exchange.userdb = fields)),
     key("metrics.listen", None, |all, value| value.list(Endpoint::parse_all).map(|endpoints| all.metrics = endpoints)),
 ];
 
@@ -324,6 +327,17 @@ impl Value<'_> {
         parse(&texts.ok_or(NO_LIST)?)
     }
 
+    /// Words with a name and a value each.
+    fn fields(&self) -> Result<String, String> {
+        let fields = self.text()?;
+        let bare =
+            fields.split_whitespace().find(|field| field.split_once('=').is_none_or(|(name, _)| name.is_empty()));
+        match bare {
+            Some(field) => Err(format!("{}: must be name=value", field.escape_debug())),
+            None => Ok(fields.into()),
+        }
+    }
+
     /// Names of mechanisms that there are.
     fn mechanisms(&self) -> Result<String, String> {
         let names = self.text()?;
@@ -377,11 +391,12 @@ mod tests {
             [exchange]
             listen = ["dovecot:/run/auth"]
             mech_list = "plain LOGIN"
+            userdb = "uid=8 gid=8"
             [metrics]
             listen = ["127.0.0.1:9464", "[::1]:9464", "unix:/run/metrics"]
         "#;
         let listen = ExchangeSocket::parse_all(&["dovecot:/run/auth"]).unwrap();
-        let exchange = Exchange { listen, mech_list: "plain LOGIN".into() };
+        let exchange = Exchange { listen, mech_list: "plain LOGIN".into(), userdb: "uid=8 gid=8".into() };
         let metrics = vec![
             Endpoint::Tcp("127.0.0.1:9464".parse().unwrap()),
             Endpoint::Tcp("[::1]:9464".parse().unwrap()),

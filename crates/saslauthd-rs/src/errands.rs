@@ -38,13 +38,16 @@ pub enum Errand {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "complete by nature")]
 pub enum Favour {
-    /// Here is the socket to listen on, which goes when the service ends.
-    Listen,
+    /// Here is the socket to listen on, which goes when the service ends, and others behind it.
+    Listen(Present),
     /// Here is one that stays, with whoever waits there, for the next service.
-    ListenForOthers,
+    ListenForOthers(Present),
     /// Here are the ends of a helper's channel and leash; or none, where it could not be started.
     Helper(u32),
 }
+
+/// Which of the sockets for exchanges that the settings have are there, a bit each: at the others, the main process could not listen.
+pub type Present = u32;
 
 /// A helper, as the serving process holds it.
 #[derive(Debug)]
@@ -110,8 +113,8 @@ impl Favour {
     #[must_use]
     pub fn encode(self) -> [u8; LENGTH] {
         match self {
-            Self::Listen => word(b'l', 0, 0),
-            Self::ListenForOthers => word(b'o', 0, 0),
+            Self::Listen(present) => word(b'l', 0, present),
+            Self::ListenForOthers(present) => word(b'o', 0, present),
             Self::Helper(number) => word(b'h', 0, number),
         }
     }
@@ -121,8 +124,8 @@ impl Favour {
     pub fn decode(bytes: [u8; LENGTH]) -> Option<Self> {
         let [word, _, number @ ..] = bytes;
         Some(match word {
-            b'l' => Self::Listen,
-            b'o' => Self::ListenForOthers,
+            b'l' => Self::Listen(u32::from_le_bytes(number)),
+            b'o' => Self::ListenForOthers(u32::from_le_bytes(number)),
             b'h' => Self::Helper(u32::from_le_bytes(number)),
             _ => return None,
         })
@@ -214,7 +217,7 @@ mod tests {
         ] {
             assert_eq!(Errand::decode(errand.encode()), Some(errand));
         }
-        for favour in [Favour::Listen, Favour::ListenForOthers, Favour::Helper(0x0102_0304)] {
+        for favour in [Favour::Listen(5), Favour::ListenForOthers(0), Favour::Helper(0x0102_0304)] {
             assert_eq!(Favour::decode(favour.encode()), Some(favour));
         }
         for order in [Order::Lower, Order::Restore, Order::Kill] {

@@ -2,9 +2,8 @@
 
 use crate::{
     check::Checker,
-    gate::Pass,
-    gate::Refused,
-    outcome::{Ending, Outcome},
+    gate::{Pass, Refused},
+    outcome::{Ending, Outcome, Shown},
     peer::Client,
     session::Service,
 };
@@ -20,9 +19,12 @@ use sasl_core::{
     server::Server,
     step::{Ask, AskPassword, AskVerifier, Challenge, Reply, Step, Success, Verdict},
 };
-use sasl_remote::attempt::{Answer, Attempt};
+use sasl_remote::attempt::{self, Answer, Attempt};
 use sasl_wire::saslauthd::Request;
-use sasldb::users::realm_of_this_host;
+use sasldb::{
+    record::{Stamp, Status},
+    users::realm_of_this_host,
+};
 use std::{
     cell::RefCell,
     collections::HashMap,
@@ -33,9 +35,11 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// What is offered where nobody says what: with a store of ours, and without.
-const OF_A_STORE: &str = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN";
-const OF_OTHERS: [&str; 2] = ["PLAIN", "LOGIN"];
+/// What is offered where nobody says what.
+const USUAL: &str = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN";
+
+/// What takes nothing that is kept in a store of ours.
+const WITHOUT_A_STORE: [&str; 3] = ["PLAIN", "LOGIN", "EXTERNAL"];
 
 /// Servers for so many services are kept; who makes up more has each of them made anew.
 const MOST_SERVICES: usize = 16;
@@ -54,7 +58,7 @@ pub struct Exchanges {
 #[derive(Default)]
 struct Made {
     checker: Option<Rc<Checker>>,
-    servers: HashMap<(String, bool), Rc<Server>>,
+    servers: HashMap<String, Rc<Server>>,
 }
 
 /// What challenges call it.
@@ -74,8 +78,8 @@ pub struct Start {
     pub service: String,
     /// What is below.
     pub channel: Channel,
-    /// Whether data can come with a success.
-    pub success_data: SuccessData,
+    /// Whether data can come with a success: else they are a challenge before it.
+    pub takes_data: bool,
     /// What the client has sent along.
     pub initial: Option<Zeroizing<Vec<u8>>>,
 }
@@ -103,9 +107,13 @@ pub enum Turn {
 }
 
 /// One that waits for the client's response.
-pub struct Exchange {
-    challenge: Challenge,
-    state: State,
+pub struct Exchange(Waiting);
+
+enum Waiting {
+    /// For one that counts.
+    Challenge(Challenge, Box<State>),
+    /// For the empty one behind the data of a success.
+    Last { user: Vec<u8>, data: Vec<u8> },
 }
 
 /// What is known of an exchange beside what the mechanism knows.
@@ -113,9 +121,14 @@ struct State {
     client: Client,
     mechanism: String,
     service: String,
+    takes_data: bool,
     begun: Instant,
-    /// Whose verifier was asked for.
+    /// Whose verifier was asked for, or whose password.
     login: Option<Login>,
+    /// As it is looked up.
+    name: Vec<u8>,
+    /// What was found.
+    stamp: Option<Stamp>,
     /// What it comes to for them unless they prove themselves.
     otherwise: Answer,
     /// While it is looked at what they have proved.
@@ -136,7 +149,7 @@ impl Exchanges {
     #[must_use]
     pub fn offer(&self) -> Vec<(String, Guarantees)> {
         let somebody = Channel::tls(PROTECTED).with_external("somebody");
-        let names: Vec<_> = self.server("", SuccessData::AsChallenge).offer(&somebody).collect();
+        let names: Vec<_> = self.server("").offer(&somebody).collect();
         let guarantees = |name: &str| {
             STANDARD.iter().find(|mechanism| mechanism.name.is(name)).map(|mechanism| mechanism.guarantees)
         };
@@ -153,24 +166,38 @@ impl Exchanges {
         self.service.note_of_exchanges(connections);
     }
 
+    /// The whole name of a user whom a store of ours knows, and lets in.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    pub fn find(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Answer> {
+        let checker = self.service.checker();
+        let sasldb = checker.first().ok_or(Answer::unavailable("there is no store of ours"))?;
+        let Ok(login) = Login::parse(name) else { return Ok(None) };
+        let login = login.or_in(Realm::parse(sasldb.realm(b"")).ok().as_ref());
+        Ok((sasldb.status(&login)? == Some(Status::Enabled)).then(|| login.to_bytes()))
+    }
+
     /// Begins one.
     pub async fn begin(&self, start: Start) -> Turn {
-        let Start { client, mechanism, service, channel, success_data, initial } = start;
-        let step = self.server(&service, success_data).start(
-            &channel,
-            &mechanism,
-            initial.as_ref().map(|initial| &***initial),
-        );
-        self.advance(step, State::new(client, mechanism, service)).await
+        let Start { client, mechanism, service, channel, takes_data, initial } = start;
+        let initial = initial.as_ref().map(|initial| &***initial);
+        let step = self.server(&service).start(&channel, &mechanism, initial);
+        self.advance(step, State::new(client, (mechanism, service), takes_data)).await
     }
 
     /// Carries one on with the client's response.
     pub async fn respond(&self, exchange: Exchange, response: &[u8]) -> Turn {
-        let Exchange { challenge, mut state } = exchange;
-        if state.login.is_some() && Box::pin(self.pass(&mut state)).await.is_err() {
-            return self.refuse(state);
+        match exchange.0 {
+            Waiting::Last { user, .. } if response.is_empty() => Turn::Ok { user, data: None },
+            Waiting::Last { user, .. } => Turn::Fail { user: Some(user), reason: Reason::Malformed },
+            Waiting::Challenge(challenge, mut state) => {
+                if state.login.is_some() && Box::pin(self.pass(&mut state)).await.is_err() {
+                    return self.refuse(*state);
+                }
+                self.advance(challenge.respond(response), *state).await
+            }
         }
-        self.advance(challenge.respond(response), state).await
     }
 
     async fn advance(&self, mut step: Step, mut state: State) -> Turn {
@@ -179,7 +206,7 @@ impl Exchanges {
                 Step::Reply(Reply::Continue(challenge)) => {
                     // Nothing is decided, and a client may take its time.
                     state.pass = None;
-                    return Turn::Challenge(Box::new(Exchange { challenge, state }));
+                    return Turn::Challenge(Box::new(Exchange(Waiting::Challenge(challenge, Box::new(state)))));
                 }
                 Step::Reply(Reply::Done(success)) => return self.succeed(state, &success),
                 Step::Reply(Reply::Fail(failure)) => return self.fail(state, failure),
@@ -213,20 +240,24 @@ impl Exchanges {
 
     /// `None` where it may not be looked at.
     async fn find_verifier(&self, ask: AskVerifier, state: &mut State) -> Option<Step> {
-        state.login = Some(ask.login().clone());
+        state.is_about(ask.login().clone(), &self.service.checker());
         self.pass(state).await.ok()?;
         let checker = self.service.checker();
         let found = match checker.first() {
             Some(sasldb) => sasldb.verifier(&state.request(), ask.scheme()),
             None => Err(Answer::unavailable("there is no store of ours")),
         };
-        let (verifier, otherwise) = match found {
-            Ok(verifier) => (Some(verifier), Answer::refused("wrong password")),
-            Err(answer) => (None, answer),
-        };
-        state.otherwise = otherwise;
-        let cannot_be_told = Outcome::new("sasldb", state.otherwise.clone()).ending == Ending::Unavailable;
-        Some(if cannot_be_told { Ask::Verifier(ask).defer() } else { ask.answer(verifier) })
+        Some(match found {
+            Ok((verifier, stamp)) => {
+                state.stamp = Some(stamp);
+                ask.answer(Some(verifier))
+            }
+            Err(otherwise) => {
+                let is_unknown = otherwise.verdict != attempt::Verdict::Unavailable;
+                state.otherwise = otherwise;
+                if is_unknown { ask.answer(None) } else { Ask::Verifier(ask).defer() }
+            }
+        })
     }
 
     /// Waits at the gate, so that wrong proofs cost as much as wrong passwords.
@@ -240,10 +271,47 @@ impl Exchanges {
     }
 
     fn succeed(&self, mut state: State, success: &Success) -> Turn {
-        let backend = if state.login.is_some() { "sasldb" } else { "none" };
-        state.login.get_or_insert_with(|| success.identity().login().clone());
-        self.settle(&mut state, Outcome::new(backend, Answer::accepted(success.identity().mechanism().to_string())));
-        Turn::Ok { user: success.identity().acts_as().to_bytes(), data: success.data().map(<[u8]>::to_vec) }
+        let by = success.identity().mechanism().to_string();
+        let outcome = match (&state.login, state.stamp) {
+            // The back ends have said so just now.
+            (Some(_), None) => Outcome::new("none", Answer::accepted(by)),
+            (Some(_), Some(stamp)) => Outcome::new("sasldb", self.is_still_so(&state, stamp, by)),
+            (None, _) => {
+                state.is_about(success.identity().login().clone(), &self.service.checker());
+                Outcome::new("none", self.is_let_in(success.identity().login(), by))
+            }
+        };
+        let reason = match outcome.ending {
+            Ending::Accepted => None,
+            Ending::Unavailable => Some(Reason::Unavailable),
+            _ => Some(Reason::BadCredentials),
+        };
+        self.settle(&mut state, outcome);
+        let user = success.identity().acts_as().to_bytes();
+        match (reason, success.data().map(<[u8]>::to_vec)) {
+            (Some(reason), _) => Turn::Fail { user: Some(user), reason },
+            (None, Some(data)) if !state.takes_data => {
+                Turn::Challenge(Box::new(Exchange(Waiting::Last { user, data })))
+            }
+            (None, data) => Turn::Ok { user, data },
+        }
+    }
+
+    /// A challenge may have been long ago, and the user disabled since, or their password another.
+    fn is_still_so(&self, state: &State, stamp: Stamp, by: String) -> Answer {
+        let checker = self.service.checker();
+        let is_so = checker.first().is_some_and(|sasldb| sasldb.is_as_it_was(&state.request(), stamp));
+        if is_so { Answer::accepted(by) } else { Answer::refused("changed meanwhile") }
+    }
+
+    /// Who proved themself elsewhere need not be in the store; but whoever is disabled there is kept out.
+    fn is_let_in(&self, login: &Login, by: String) -> Answer {
+        let checker = self.service.checker();
+        match checker.first().map(|sasldb| sasldb.status(login)).transpose() {
+            Ok(Some(Some(Status::Disabled))) => Answer::refused("disabled user"),
+            Ok(_) => Answer::accepted(by),
+            Err(unavailable) => unavailable,
+        }
     }
 
     fn fail(&self, mut state: State, failure: Failure) -> Turn {
@@ -255,7 +323,7 @@ impl Exchanges {
             }
             _ if state.is_settled => {}
             _ => {
-                let why = format!("{}: {}", state.mechanism.escape_debug(), failure.cause());
+                let why = format!("{}: {}", Shown(state.mechanism.as_bytes(), 32), failure.cause());
                 self.service.turn_away(&state.client.stream, &why);
             }
         }
@@ -283,32 +351,32 @@ impl Exchanges {
     }
 
     /// The server for a service, which is made when it is first asked for, and anew when configuration was read again.
-    fn server(&self, service: &str, success_data: SuccessData) -> Rc<Server> {
+    fn server(&self, service: &str) -> Rc<Server> {
         let (made, checker) = (&mut *self.made.borrow_mut(), self.service.checker());
         if !made.checker.as_ref().is_some_and(|known| Rc::ptr_eq(known, &checker)) {
             *made = Made { checker: Some(Rc::clone(&checker)), servers: HashMap::new() };
         }
-        let key = (service.to_ascii_lowercase(), success_data == SuccessData::Carried);
-        if let Some(server) = made.servers.get(&key) {
+        let service = service.to_ascii_lowercase();
+        if let Some(server) = made.servers.get(&service) {
             return Rc::clone(server);
         }
-        let (server, is_lasting) = self.make(&checker, &key.0, success_data);
+        let (server, is_lasting) = self.make(&checker, &service);
         let server = Rc::new(server);
         if is_lasting && made.servers.len() < MOST_SERVICES {
-            made.servers.insert(key, Rc::clone(&server));
+            made.servers.insert(service, Rc::clone(&server));
         }
         server
     }
 
-    /// And whether it will do for longer: not while there is no store to say whom it pretends to know.
-    fn make(&self, checker: &Checker, service: &str, success_data: SuccessData) -> (Server, bool) {
+    /// And whether it will do for longer: not while there is no store to say whom it pretends to know. What comes with a success is
+    /// known as soon as that is one, and becomes a challenge here where that must be.
+    fn make(&self, checker: &Checker, service: &str) -> (Server, bool) {
         let server = Server::builder(STANDARD, Host::new(service, &host()))
             .policy(Policy::default().demanding(Guarantees::NO_ANONYMOUS))
-            .success_data(success_data);
-        let names = if self.mech_list.is_empty() { OF_A_STORE } else { &self.mech_list };
-        let words = names.split_whitespace();
+            .success_data(SuccessData::Carried);
+        let words = if self.mech_list.is_empty() { USUAL } else { &self.mech_list }.split_whitespace();
         let Some(sasldb) = checker.first() else {
-            let names = words.filter(|word| OF_OTHERS.iter().any(|name| name.eq_ignore_ascii_case(word)));
+            let names = words.filter(|word| WITHOUT_A_STORE.iter().any(|name| name.eq_ignore_ascii_case(word)));
             return (server.mech_list(names).build(), true);
         };
         let server = match Realm::parse(sasldb.realm(b"")) {
@@ -326,18 +394,24 @@ impl Exchange {
     /// What to send to the client, before base64.
     #[must_use]
     pub fn challenge(&self) -> &[u8] {
-        self.challenge.message()
+        match &self.0 {
+            Waiting::Challenge(challenge, _) => challenge.message(),
+            Waiting::Last { data, .. } => data,
+        }
     }
 }
 
 impl State {
-    fn new(client: Client, mechanism: String, service: String) -> Self {
+    fn new(client: Client, (mechanism, service): (String, String), takes_data: bool) -> Self {
         Self {
             client,
             mechanism,
             service,
+            takes_data,
             begun: Instant::now(),
             login: None,
+            name: Vec::new(),
+            stamp: None,
             otherwise: Answer::refused("wrong password"),
             pass: None,
             throttled: Duration::ZERO,
@@ -345,16 +419,18 @@ impl State {
         }
     }
 
+    /// It is looked up as a request of saslauthd is: `-r` goes for both.
+    fn is_about(&mut self, login: Login, checker: &Checker) {
+        self.name = login.user().as_bytes().to_vec();
+        self.login = Some(login);
+        self.name = checker.login(&self.request()).into_owned();
+    }
+
     /// As a request of saslauthd has it.
     fn request(&self) -> Request<'_> {
-        let login = self.login.as_ref();
-        Request {
-            login: login.map(|login| login.user().as_bytes()).unwrap_or_default(),
-            password: b"",
-            service: self.service.as_bytes(),
-            realm: login.and_then(Login::realm).map(Realm::as_bytes).unwrap_or_default(),
-            client: self.client.address.as_deref(),
-        }
+        let realm = self.login.as_ref().and_then(Login::realm).map(Realm::as_bytes).unwrap_or_default();
+        let client = self.client.address.as_deref();
+        Request { login: &self.name, password: b"", service: self.service.as_bytes(), realm, client }
     }
 }
 
@@ -366,6 +442,6 @@ impl fmt::Debug for Exchanges {
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Exchange({})", self.state.mechanism.escape_debug())
+        f.write_str("Exchange(..)")
     }
 }

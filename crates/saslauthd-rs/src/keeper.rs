@@ -6,7 +6,7 @@ mod helper;
 use crate::{
     detach::Launcher,
     endpoint,
-    errands::{Ends, Errand, Favour, LENGTH},
+    errands::{Ends, Errand, Favour, LENGTH, Present},
     exchange_socket,
     exit::{FAILED, Failure},
     helper::backend::Kind,
@@ -78,7 +78,7 @@ pub struct Keeper<'a> {
     socket: Socket,
     /// The control socket, and those of exchanges and of scrapers below: made with the first one.
     control: Option<UnixListener>,
-    exchange: Vec<exchange_socket::Listening>,
+    exchange: Vec<Option<exchange_socket::Listening>>,
     metrics: Vec<endpoint::Listening>,
     /// How many there are of each kind.
     helpers: [Rc<Cell<usize>>; Kind::COUNT],
@@ -260,18 +260,28 @@ impl<'a> Keeper<'a> {
         }
         match &self.socket {
             Socket::Wanted => {}
-            Socket::Ours(socket) => self.grant(server, Favour::Listen, socket),
-            Socket::Theirs(socket) => self.grant(server, Favour::ListenForOthers, socket),
+            Socket::Ours(socket) => self.grant(server, Favour::Listen(self.present()), socket),
+            Socket::Theirs(socket) => self.grant(server, Favour::ListenForOthers(self.present()), socket),
         }
         Ok(())
     }
 
-    /// Anybody on this host can take an address of scrapers, which must not keep others from logging in.
+    /// Which sockets for exchanges there are.
+    fn present(&self) -> Present {
+        self.exchange.iter().rev().fold(0, |present, socket| present << 1 | Present::from(socket.is_some()))
+    }
+
+    /// Anybody on this host can take an address of scrapers, and a mail server what is in its own directory, which must not keep
+    /// others from logging in.
     fn open_doors(&mut self) -> Result<(), Failure> {
         self.control = Some(self.directory.listen(CONTROL, 0o600, None)?);
         for socket in &self.settings.exchange.listen {
-            self.exchange.push(socket.listen(self.settings.socket_mode, self.settings.socket_gid()?)?);
-            self.log.write(Level::Info, format_args!("listening on socket: {socket}"));
+            let listening = socket.listen(self.settings.socket_mode, self.settings.socket_gid()?);
+            match &listening {
+                Ok(_) => self.log.write(Level::Info, format_args!("listening on socket: {socket}")),
+                Err(failure) => self.log.write(Level::Warning, format_args!("{failure}; served without")),
+            }
+            self.exchange.push(listening.ok());
         }
         let (metrics, failures) = endpoint::Listening::at(&self.settings.metrics);
         failures.iter().for_each(|failure| self.log.write(Level::Warning, format_args!("{failure}; served without")));
@@ -281,7 +291,7 @@ impl<'a> Keeper<'a> {
 
     /// Those that are not in the run directory.
     fn remove_doors(&self) {
-        self.exchange.iter().for_each(exchange_socket::Listening::remove);
+        self.exchange.iter().flatten().for_each(exchange_socket::Listening::remove);
         self.metrics.iter().for_each(endpoint::Listening::remove);
     }
 
@@ -290,7 +300,7 @@ impl<'a> Keeper<'a> {
         let all: Vec<_> = [socket.as_fd()]
             .into_iter()
             .chain(self.control.iter().map(AsFd::as_fd))
-            .chain(self.exchange.iter().map(AsFd::as_fd))
+            .chain(self.exchange.iter().flatten().map(AsFd::as_fd))
             .chain(self.metrics.iter().map(AsFd::as_fd))
             .collect();
         server.grant(favour, &all);

@@ -3,12 +3,14 @@
 
 use crate::{
     assembly::{Assembly, prepare},
+    configuration::Exchange,
     control::Door,
     detach::{leave_session, let_go},
     dovecot::Gateway,
     endpoint::Bound,
     errands::{Errand, Errands, Favour},
     exchange::Exchanges,
+    exchange_socket,
     exit::Failure,
     listener::Listener,
     log::{Level, Log},
@@ -70,8 +72,10 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         end_with_parent(parent)?;
         errands.say(Errand::Configured);
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
-        let gateway = Gateway::new(Exchanges::new(assembly.service(), settings.exchange.mech_list.clone()));
-        let listener = listen(sockets, (&assembly.service(), &gateway), settings).map_err(failed)?;
+        let Exchange { mech_list, userdb, .. } = settings.exchange.clone();
+        let connections = exchange_socket::connections(assembly.files());
+        let gateway = Gateway::new(Exchanges::new(assembly.service(), mech_list), userdb, connections);
+        let listener = listen((favour, sockets), (&assembly.service(), &gateway), settings).map_err(failed)?;
         log.started();
         gaps.iter().for_each(|(level, gap)| log.write(*level, gap));
         errands.say(Errand::Serving);
@@ -175,7 +179,7 @@ pub fn leave_word(log: &Log, failure: &Failure) {
 
 /// The first is that of clients, the second the control socket; those of exchanges and of scrapers are behind them.
 fn listen(
-    sockets: Vec<OwnedFd>,
+    (favour, sockets): (Favour, Vec<OwnedFd>),
     (service, gateway): (&Rc<Service>, &Rc<Gateway>),
     settings: &Settings,
 ) -> io::Result<Listener> {
@@ -183,8 +187,12 @@ fn listen(
     let mut next = || sockets.next().ok_or(io::ErrorKind::InvalidData);
     let listener = Listener::new(UnixListener::from(next()?))?;
     spawn_local(Door::control(next()?.into())?.serve(Rc::clone(service)));
-    for _ in &settings.exchange.listen {
-        gateway.open(next()?.into())?;
+    let (Favour::Listen(present) | Favour::ListenForOthers(present)) = favour else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let is_there = |(at, _): &(usize, _)| present >> at & 1 == 1;
+    for (_, socket) in settings.exchange.listen.iter().enumerate().filter(is_there) {
+        gateway.open(next()?.into(), socket.protocol())?;
     }
     for socket in sockets {
         spawn_local(Door::metrics(Bound::of(socket)?)?.serve(Rc::clone(service)));
@@ -220,7 +228,7 @@ async fn run(
         _ = ended => Ok(()),
     };
     // Whoever waits at a socket that stays is somebody else's.
-    if favour == Favour::Listen {
+    if matches!(favour, Favour::Listen(_)) {
         let _ = timeout(LATECOMERS, listener.serve(service)).await;
         listener.serve_the_rest(service);
     }
@@ -233,6 +241,7 @@ async fn drain(service: &Service, gateway: &Gateway) {
     let drained = async || tokio::join!(service.drained(), gateway.drained());
     if timeout(LAST_CALL, drained()).await.is_err() {
         service.shed_all();
+        gateway.shed_all();
         let _ = timeout(service.limits().drain, drained()).await;
     }
 }

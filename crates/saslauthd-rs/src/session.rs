@@ -415,6 +415,8 @@ impl Service {
         match outcome.ending {
             Ending::Accepted => pass.succeeded(),
             Ending::Refused | Ending::Unknown => pass.failed(),
+            // What is remembered is answered at once: who does not wait for the rest has learnt that it was wrong.
+            Ending::Unavailable if peer::has_gone(&client.stream) => pass.failed(),
             Ending::Unavailable | Ending::Overloaded | Ending::Throttled => drop(pass),
         }
         if !throttled.is_zero() {

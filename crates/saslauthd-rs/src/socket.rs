@@ -3,22 +3,20 @@
 use crate::exit::Failure;
 use nix::{
     errno::Errno,
-    fcntl::{AT_FDCWD, AtFlags},
+    fcntl::{AtFlags, OFlag, open},
     sys::{
         socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
-        stat::{
-            FchmodatFlags::{FollowSymlink, NoFollowSymlink},
-            Mode, fchmodat,
-        },
+        stat::Mode,
     },
     unistd::{Gid, fchownat},
 };
 use std::{
-    fs, io,
+    fs::{self, File, Permissions},
+    io,
     os::{
         fd::AsRawFd,
         unix::{
-            fs::{FileTypeExt, MetadataExt},
+            fs::{FileTypeExt, MetadataExt, PermissionsExt},
             net::UnixListener,
         },
     },
@@ -78,11 +76,7 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
     let listener = bound().map_err(failed("could not bind"))?;
     // Until it listens, nobody gets through, whatever its mode.
     let named = || -> io::Result<Place> {
-        change_mode(new.as_ref(), mode)?;
-        // Not asked for, it is not tried: what keeps a service in may not allow the call.
-        if group.is_some() {
-            fchownat(AT_FDCWD, &*new, None, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        }
+        change_mode_and_group(new.as_ref(), mode, group)?;
         listen(&listener, Backlog::new(BACKLOG)?)?;
         let place = Place::of(path, new.as_ref())?;
         fs::rename(&new, path)?;
@@ -94,14 +88,19 @@ pub fn listen_at(path: &Path, shown: &Path, mode: u32, group: Option<Gid>) -> Re
     Ok((listener, place.map_err(failed("could not set up socket"))?))
 }
 
-/// The C library has no way not to follow a link before glibc 2.32. Who can put one there is nobody but us: the directory was
-/// looked at.
-fn change_mode(path: &Path, mode: u32) -> Result<(), Errno> {
-    let change = |links| fchmodat(AT_FDCWD, path, Mode::from_bits_truncate(mode), links);
-    match change(NoFollowSymlink) {
-        Err(Errno::EOPNOTSUPP) => change(FollowSymlink),
-        changed => changed,
+/// Gives a socket its mode and its group. It is opened first, and looked at: in a directory of somebody else's, a link may have taken its
+/// place.
+fn change_mode_and_group(path: &Path, mode: u32, group: Option<Gid>) -> io::Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(open(path, flags, Mode::empty())?);
+    if !file.metadata()?.file_type().is_socket() {
+        return Err(io::Error::other("something else has taken its place"));
     }
+    // Not asked for, it is not tried: what keeps a service in may not allow the call.
+    if group.is_some() {
+        fchownat(&file, "", None, group, AtFlags::AT_EMPTY_PATH)?;
+    }
+    fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), Permissions::from_mode(mode))
 }
 
 /// Removes a socket that nobody listens on. Anything else of that name is not ours to remove.
@@ -141,6 +140,20 @@ fn trouble(path: &Path, what: &str, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_that_has_taken_the_place_of_a_socket_is_not_followed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| scratch.path().join(name));
+        fs::write(&file, "").unwrap();
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        let before = mode();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for path in [&link, &file] {
+            let said = change_mode_and_group(path, 0o777, None).unwrap_err().to_string();
+            assert_eq!((said.as_str(), mode()), ("something else has taken its place", before));
+        }
+    }
 
     #[test]
     fn a_socket_that_somebody_put_in_its_place_stays() {

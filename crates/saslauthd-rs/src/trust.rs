@@ -54,11 +54,13 @@ pub fn trust_way_to(path: &Path, owner: Owner, mend: &str) -> Result<(), String>
     let parent = path.parent().unwrap_or(path);
     let failed = |at: &Path, why: &dyn fmt::Display| format!("{}: {why}", at.display());
     let real = parent.canonicalize().map_err(|error| failed(parent, &error))?;
+    // Whoever owns it could put another in its place while we are at work in it.
+    let is_foreign = matches!(fs::metadata(&real).map(|last| trust(&last)), Ok(Err(Doubt::BelongsTo(_))));
     for at in parent.ancestors().chain(real.ancestors()) {
         let look = |looked: io::Result<Metadata>| looked.map_err(|error| failed(at, &error));
         let (entry, directory) = (look(fs::symlink_metadata(at))?, look(fs::metadata(at))?);
         let is_last = at == parent || at == real;
-        let is_sticky = !is_last && directory.mode() & STICKY != 0;
+        let is_sticky = !is_last && !is_foreign && directory.mode() & STICKY != 0;
         match (trust(&directory), trust(&entry)) {
             (Err(Doubt::BelongsTo(_)), _) if is_last && owner == Owner::Anybody && directory.mode() & 0o022 == 0 => {}
             (Err(Doubt::BelongsTo(user)), _) | (_, Err(Doubt::BelongsTo(user))) => {

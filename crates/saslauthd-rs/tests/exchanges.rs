@@ -313,6 +313,8 @@ fn a_certificate_lets_in_where_that_was_asked_for() {
         "{}",
         daemon.log()
     );
+    users::change(daemon.database(), "tim", Status::Disabled);
+    assert!(!matches!(external(with(Some(USER.as_bytes()))), Some(Event::Ok { .. })), "not who is disabled");
 }
 
 #[test]
@@ -372,4 +374,162 @@ fn what_has_begun_comes_to_its_end_when_the_daemon_does() {
     assert_eq!(server.event(), None);
     assert!(daemon.ended().success());
     assert!(!socket.exists());
+}
+
+/// One that leaves exchanges unfinished, as Postfix does when its client has changed its mind, does not hold up a restart.
+#[test]
+fn clients_who_think_are_not_waited_for() {
+    let (mut daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let id = server.begin(Auth { mechanism: b"LOGIN", ..Auth::default() });
+    assert!(matches!(server.event(), Some(Event::Challenge { .. })));
+    let begun = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(server.event(), Some(Event::Fail { id, why: Why::Temporary }));
+    assert_eq!(server.event(), None);
+    assert!(daemon.ended().success() && begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+/// A process that is to serve whoever came in, as Dovecot's imap is.
+#[test]
+fn who_came_in_is_told_to_whoever_has_the_cookie_and_what_it_takes_to_serve_them() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (master, config) = (scratch.path().join("master"), scratch.path().join("saslauthd.toml"));
+    std::fs::write(&config, "exchange.userdb = \"uid=8 home=/mail\"").unwrap();
+    let listen = format!("dovecot-userdb:{}", master.display());
+    let (daemon, socket) = serving(&["--config", &config.display().to_string(), "--listen", &listen]);
+    users::set(daemon.database(), "ann", "pencil");
+    let ask = |query: &str| {
+        let mut stream = connect(&master);
+        stream.write_all(format!("VERSION\t1\t1\n{query}\n").as_bytes()).unwrap();
+        let mut said = Vec::new();
+        while said.iter().filter(|byte| **byte == b'\n').count() < 3 {
+            let mut chunk = [0; 4096];
+            match stream.read(&mut chunk) {
+                Ok(length @ 1..) => said.extend(&chunk[..length]),
+                _ => break,
+            }
+        }
+        String::from_utf8(said).unwrap().lines().nth(2).map(String::from)
+    };
+    let mut imap_login = connect(&socket);
+    imap_login.write_all(b"VERSION\t1\t2\nCPID\t4711\n").unwrap();
+    let mut greeting = String::new();
+    while !greeting.ends_with("DONE\n") {
+        let mut chunk = [0; 4096];
+        let length = imap_login.read(&mut chunk).unwrap();
+        greeting.push_str(str::from_utf8(&chunk[..length]).unwrap());
+    }
+    let cookie = greeting.lines().find_map(|line| line.strip_prefix("COOKIE\t")).unwrap();
+    let initial = BASE64.encode(format!("\0{USER}\0pencil"));
+    for (id, nologin) in [(1, ""), (2, "\tnologin")] {
+        let line = format!("AUTH\t{id}\tPLAIN\tservice=imap{nologin}\tresp={initial}\n");
+        imap_login.write_all(line.as_bytes()).unwrap();
+        let mut chunk = [0; 4096];
+        let length = imap_login.read(&mut chunk).unwrap();
+        assert_eq!(str::from_utf8(&chunk[..length]).unwrap(), format!("OK\t{id}\tuser={USER}\n"));
+    }
+    let request = |exchange: u32, cookie: &str| ask(&format!("REQUEST\t7\t4711\t{exchange}\t{cookie}\tsession_pid=1"));
+    let fail = Some("FAIL\t7".to_owned());
+    assert_eq!(request(1, &"0".repeat(32)), fail, "another cookie");
+    assert_eq!(request(2, cookie), fail, "one that nobody was to ask for");
+    let served = format!("USER\t7\t{USER}\tuid=8\thome=/mail");
+    assert_eq!([request(1, cookie), request(1, cookie)], [Some(served.clone()), fail.clone()], "once");
+    assert_eq!(ask(&format!("USER\t7\t{USER}\tservice=lmtp")), Some(served));
+    users::change(daemon.database(), "ann", Status::Disabled);
+    for nobody in ["nobody@example.com", "ann@example.com"] {
+        assert_eq!(ask(&format!("USER\t7\t{nobody}\tservice=lmtp")), Some("NOTFOUND\t7".into()));
+    }
+    assert_eq!([ask("LIST\t7\tservice=x"), ask("PASS\t7\ttim\tservice=x")], [fail.clone(), fail]);
+    assert_eq!(ask("USER\tx"), None);
+}
+
+/// A right password that is remembered is answered at once: who goes away before the answer has learnt that theirs was wrong.
+#[test]
+fn guesses_count_even_if_nobody_waits_for_the_answer() {
+    let (daemon, socket) = serving(&[]);
+    daemon.until("twenty have been counted", |daemon| {
+        Server::connect(&socket).plain(USER, "wrong");
+        daemon.log().matches("[reason=").count() >= 20
+    });
+    let begun = Instant::now();
+    let mut server = Server::connect(&socket);
+    server.plain(USER, "wrong");
+    assert!(matches!(server.event(), Some(Event::Fail { .. })) && begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_challenge_from_before_is_of_no_use_to_who_was_disabled_meanwhile() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let credentials = Credentials::new(USER, Secret::new("pencil"));
+    let client = client::Client::new(catalogue::ALL, Host::new("smtp", "mail.example.com"), credentials);
+    let response = client.start(&Channel::tls(256), "SCRAM-SHA-256").unwrap();
+    let initial = BASE64.encode(response.message().unwrap());
+    server.begin(Auth { mechanism: b"SCRAM-SHA-256", initial: Some(initial.as_bytes()), ..Auth::default() });
+    let Some(Event::Challenge { id, challenge }) = server.event() else { panic!() };
+    let response = response.challenge(&BASE64.decode(challenge).unwrap()).unwrap();
+    users::change(daemon.database(), "tim", Status::Disabled);
+    server.respond(id, response.message().unwrap());
+    assert_eq!(server.event(), Some(Event::Fail { id, why: Why::Credentials }));
+    assert!(daemon.log().contains("[reason=changed meanwhile]"), "{}", daemon.log());
+}
+
+/// The last response has nothing in it, and need not come.
+#[test]
+fn a_proof_is_in_the_log_as_soon_as_it_is_one() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let credentials = Credentials::new(USER, Secret::new("pencil"));
+    let client = client::Client::new(catalogue::ALL, Host::new("smtp", "mail.example.com"), credentials);
+    let response = client.start(&Channel::tls(256), "SCRAM-SHA-1").unwrap();
+    let initial = BASE64.encode(response.message().unwrap());
+    server.begin(Auth { mechanism: b"SCRAM-SHA-1", initial: Some(initial.as_bytes()), ..Auth::default() });
+    let Some(Event::Challenge { id, challenge }) = server.event() else { panic!() };
+    let response = response.challenge(&BASE64.decode(challenge).unwrap()).unwrap();
+    server.respond(id, response.message().unwrap());
+    assert!(matches!(server.event(), Some(Event::Challenge { .. })));
+    assert!(daemon.log().contains("auth success: [user=tim]"), "{}", daemon.log());
+    server.respond(id, b"something");
+    assert!(matches!(server.event(), Some(Event::Fail { .. })));
+}
+
+/// What a challenge takes is not derived from a password on the thread that serves.
+#[test]
+fn a_password_in_clear_is_good_for_what_is_quick() {
+    let (daemon, socket) = serving(&[]);
+    users::set_for(&[Scheme::Plaintext], daemon.database(), "tim", "pencil");
+    let mut server = Server::connect(&socket);
+    for mechanism in ALL {
+        let why = mechanism.starts_with("SCRAM").then_some(Why::Credentials);
+        assert_eq!(server.log_in(mechanism, USER, "pencil"), why, "{mechanism}");
+    }
+}
+
+#[test]
+fn what_others_made_up_stands_in_the_log_as_that_and_is_short() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    let (forged, long) = (b"X] [user=root] [class=ok]", [b'9'; 9000]);
+    server.begin(Auth { mechanism: forged, ..Auth::default() });
+    server.event();
+    let initial = BASE64.encode(format!("\0{USER}\0wrong"));
+    let remote = Peer { address: Some(long[..].into()), port: None };
+    server.begin(Auth { mechanism: b"PLAIN", initial: Some(initial.as_bytes()), remote, ..Auth::default() });
+    server.event();
+    let log = daemon.log();
+    assert!(!log.contains("[user=root]") && log.lines().all(|line| line.len() < 1024), "{log}");
+}
+
+#[test]
+fn where_it_cannot_listen_it_serves_without() {
+    let daemon = Daemon::prepare();
+    let taken = daemon.database().with_file_name("taken");
+    std::fs::create_dir(&taken).unwrap();
+    let free = daemon.database().with_file_name("auth");
+    let [taken, listen] = [&taken, &free].map(|path| format!("dovecot:{}", path.display()));
+    let daemon = daemon.run(&["--listen", &taken, "--listen", &listen], None);
+    assert_eq!(Server::connect(&free).log_in("PLAIN", USER, "pencil"), None);
+    assert_eq!(daemon.ask("tim", "pencil"), b"\0\x02OK");
+    assert!(daemon.log().contains("is no socket, and in the way of one; served without"), "{}", daemon.log());
 }

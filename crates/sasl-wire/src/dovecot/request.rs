@@ -42,6 +42,8 @@ pub struct Auth<'a> {
     pub no_penalty: bool,
     /// Whether data can come with the success, and need not be a challenge of their own: `final-resp-ok`.
     pub takes_data: bool,
+    /// Whether somebody asks for the login afterwards, to serve it: not with `nologin`.
+    pub afterwards: Afterwards,
     /// Whom a certificate is for that was verified: `valid-client-cert` with `cert_username`.
     pub certificate: Option<Cow<'a, [u8]>>,
     /// The address of the client of the client, without and with its port: `rip`, `rport`.
@@ -50,6 +52,17 @@ pub struct Auth<'a> {
     pub local: Peer<'a>,
     /// In base64. An empty one is none: Exim sends one in any case.
     pub initial: Option<&'a [u8]>,
+}
+
+/// What becomes of a login.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "it is what the wire has")]
+pub enum Afterwards {
+    /// A process that is to serve it may ask who came in: [`super::master`].
+    #[default]
+    AskedFor,
+    /// Nothing: whoever began it serves it.
+    Nothing,
 }
 
 /// One end of a connection, as far as it is known.
@@ -135,6 +148,7 @@ impl<'a> Auth<'a> {
                 b"secured" => auth.secured = true,
                 b"no-penalty" => auth.no_penalty = true,
                 b"final-resp-ok" => auth.takes_data = true,
+                b"nologin" => auth.afterwards = Afterwards::Nothing,
                 b"valid-client-cert" => is_verified = true,
                 b"cert_username" => auth.certificate = Some(unescape(value)),
                 b"rip" => auth.remote.address = Some(unescape(value)),
@@ -156,7 +170,12 @@ impl<'a> Auth<'a> {
     fn encode(&self, out: &mut Vec<u8>) {
         put(self.mechanism, out);
         put_value("service", &self.service, out);
-        let flags = [(self.secured, "secured"), (self.no_penalty, "no-penalty"), (self.takes_data, "final-resp-ok")];
+        let flags = [
+            (self.secured, "secured"),
+            (self.no_penalty, "no-penalty"),
+            (self.takes_data, "final-resp-ok"),
+            (self.afterwards == Afterwards::Nothing, "nologin"),
+        ];
         flags.iter().filter(|(is_set, _)| *is_set).for_each(|(_, name)| put(name.as_bytes(), out));
         if let Some(name) = &self.certificate {
             put(b"valid-client-cert", out);
@@ -238,6 +257,7 @@ mod tests {
             (Some(&b"127.0.0.2"[..]), Some(&b"AHRpbQBwdw=="[..]))
         );
         assert!(!postfix.no_penalty && !postfix.takes_data && postfix.certificate.is_none());
+        assert_eq!(postfix.afterwards, Afterwards::Nothing);
         let exim = auth(b"AUTH\t1\tLOGIN\tservice=smtp\tsecured\trip=127.0.0.2\tlip=127.0.0.1\tnologin\tresp=");
         assert_eq!(exim.initial, None);
         assert_eq!(Request::decode(b"CONT\t4\tc2FzbA=="), Ok(Request::Continue { id: 4, response: b"c2FzbA==" }));
@@ -294,12 +314,12 @@ mod tests {
         fn what_is_encoded_is_decoded(
             id: u32,
             service in proptest::collection::vec(any::<u8>(), 1..9),
-            flags: [bool; 3],
+            flags: [bool; 4],
             (certificate, remote, local) in (some(), some(), some()),
             ports: [Option<u32>; 2],
             initial in proptest::option::of("[A-Za-z0-9+/]{1,40}"),
         ) {
-            let [secured, no_penalty, takes_data] = flags;
+            let [secured, no_penalty, takes_data, is_asked_for] = flags;
             let peer = |address: Option<Vec<u8>>, port| Peer { address: address.map(Cow::Owned), port };
             let request = Request::Auth(Auth {
                 id,
@@ -308,6 +328,7 @@ mod tests {
                 secured,
                 no_penalty,
                 takes_data,
+                afterwards: if is_asked_for { Afterwards::AskedFor } else { Afterwards::Nothing },
                 certificate: certificate.map(Cow::Owned),
                 remote: peer(remote, ports[0]),
                 local: peer(local, ports[1]),

@@ -9,6 +9,7 @@ use crate::{
     queue::TOO_MANY,
 };
 use sasl_core::{
+    identity::{Login, Realm},
     secret::Secret,
     verifier::{Scheme, Verifier, Verifiers},
 };
@@ -23,6 +24,9 @@ use std::{cell::RefCell, sync::Arc};
 
 /// So often is a password hashed for one request, whose record may be written anew meanwhile.
 const ATTEMPTS: u32 = 2;
+
+/// Why there is no verifier of somebody who is there.
+const NOTHING_KEPT: &str = "nothing kept for this mechanism";
 
 /// A store, and the threads that hash for it.
 #[derive(Debug)]
@@ -86,7 +90,7 @@ impl Sasldb {
     ///
     /// # Errors
     /// What they will come to who have none.
-    pub fn verifier(&self, request: &Request<'_>, scheme: Scheme) -> Result<Verifier, Answer> {
+    pub fn verifier(&self, request: &Request<'_>, scheme: Scheme) -> Result<(Verifier, Stamp), Answer> {
         let realm = in_realm(request.realm, &self.realm.borrow()).to_vec();
         let name = Name::new(request.login, &realm).map_err(|_| Answer::unknown("no possible name"))?;
         let record =
@@ -94,7 +98,30 @@ impl Sasldb {
         if record.status() != Status::Enabled {
             return Err(Answer::refused("disabled user"));
         }
-        record.verifiers().of(scheme).cloned().ok_or(Answer::refused("nothing kept for this mechanism"))
+        match record.verifiers().of(scheme) {
+            // The keys would be derived from it on the thread that serves, once for each challenge.
+            Some(Verifier::Plaintext(_)) if matches!(scheme, Scheme::Scram(_)) => Err(Answer::refused(NOTHING_KEPT)),
+            Some(verifier) => Ok((verifier.clone(), record.stamp())),
+            None => Err(Answer::refused(NOTHING_KEPT)),
+        }
+    }
+
+    /// Whether the record of the user is still the one of that stamp.
+    pub fn is_as_it_was(&self, request: &Request<'_>, stamp: Stamp) -> bool {
+        let realm = in_realm(request.realm, &self.realm.borrow()).to_vec();
+        let Ok(name) = Name::new(request.login, &realm) else { return false };
+        self.database.borrow_mut().stamp(name).is_ok_and(|(now, _)| now == Some(stamp))
+    }
+
+    /// Whether a user may come in; `None` where there is nobody of that name.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    pub fn status(&self, login: &Login) -> Result<Option<Status>, Answer> {
+        let realm = login.realm().map(Realm::as_bytes).unwrap_or_default();
+        let Ok(name) = Name::new(login.user().as_bytes(), realm) else { return Ok(None) };
+        let record = self.database.borrow_mut().get(name).map_err(unavailable)?;
+        Ok(record.map(|record| record.status()))
     }
 
     /// From what those who are not there are challenged.

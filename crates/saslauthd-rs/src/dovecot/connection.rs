@@ -1,17 +1,21 @@
 //! One connection: lines come, exchanges go on beside each other, and lines go, as soon as there is something to say.
 
+use super::{
+    hall::{Hall, Hours},
+    logins::Ticket,
+};
 use crate::{
-    exchange::{Exchange, Exchanges, Start, Turn},
+    exchange::{Exchange, Start, Turn},
     peer::Client,
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use nix::unistd::getpid;
-use sasl_core::{channel::Channel, failure::Reason, guarantees::Guarantees, line, mechanism::SuccessData, random};
+use sasl_core::{channel::Channel, failure::Reason, guarantees::Guarantees, line, random};
 use sasl_wire::{
     dovecot::{
-        line::{MAX_LINE, VERSION, split_line},
+        line::{VERSION, split_line},
         reply::{Reply, Why},
-        request::{Auth, Peer, Request},
+        request::{Afterwards, Auth, Peer, Request},
     },
     frame::Decoded,
 };
@@ -28,8 +32,8 @@ use tokio::{
     net::UnixStream,
     select,
     sync::Notify,
-    task::{JoinSet, yield_now},
-    time::sleep,
+    task::{spawn_local, yield_now},
+    time::interval,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -48,21 +52,14 @@ const LOOK: Duration = Duration::from_secs(5);
 /// While so much waits to be taken, nothing more is read, in bytes.
 const MOST_UNSENT: usize = 64 * 1024;
 
-/// What all connections share.
-pub(super) struct Hall {
-    exchanges: Exchanges,
-    /// What was just read. No password stays in it.
-    scratch: RefCell<Vec<u8>>,
-    connections: Cell<u32>,
-    is_closed: Cell<bool>,
-    closed: Notify,
-}
-
 /// One of them.
 pub(super) struct Connection {
     hall: Rc<Hall>,
     /// For whom the system says that it is.
     peer: Arc<unix::net::UnixStream>,
+    /// By what it is known to whoever asks for its logins, beside the process that it says it is.
+    cookie: u128,
+    pid: Cell<u32>,
     unfinished: RefCell<HashMap<u32, Unfinished>>,
     unsent: RefCell<Vec<u8>>,
     /// There is something new to send, or nothing left to do.
@@ -70,86 +67,67 @@ pub(super) struct Connection {
 }
 
 /// An exchange that is not at its end.
-enum Unfinished {
-    /// We think.
+struct Unfinished {
+    stage: Stage,
+    afterwards: Afterwards,
+}
+
+/// Who is to say something next.
+enum Stage {
+    /// We are.
     Ours,
-    /// We did when it was given up: until that ends, its number is taken.
+    /// We were when it was given up: until that ends, its number is taken.
     GivenUp,
-    /// The client does, since then.
+    /// The client is, since then.
     Theirs(Box<Exchange>, Instant),
 }
 
 /// What nobody who speaks the protocol says.
 struct Nonsense(String);
 
-impl Hall {
-    pub(super) fn new(exchanges: Exchanges) -> Self {
-        let (connections, is_closed) = Default::default();
-        Self { exchanges, scratch: RefCell::new(vec![0; MAX_LINE]), connections, is_closed, closed: Notify::new() }
-    }
-
-    /// From now on, a connection ends with the last of its exchanges.
-    pub(super) fn close(&self) {
-        self.is_closed.set(true);
-        self.closed.notify_waiters();
-    }
-
-    /// So many connections there are.
-    pub(super) fn note(&self, connections: usize) {
-        self.exchanges.note(connections);
-    }
-
-    /// Waits for that.
-    pub(super) async fn closed(&self) {
-        if !self.is_closed.get() {
-            self.closed.notified().await;
-        }
-    }
-
-    /// What is said before anything is asked.
-    fn greeting(&self) -> io::Result<Vec<u8>> {
-        let number = self.connections.get().wrapping_add(1);
-        self.connections.set(number);
-        let cookie = random::bytes::<16>().map_err(|_| io::ErrorKind::Other)?;
-        let cookie = format!("{:032x}", u128::from_be_bytes(cookie));
-        let mut lines = Vec::new();
-        Reply::Version(VERSION).encode(&mut lines);
-        for (name, promised) in self.exchanges.offer() {
-            Reply::Mechanism { name: name.as_bytes(), flags: flags(promised) }.encode(&mut lines);
-        }
-        let pid = Reply::Pid(getpid().as_raw().unsigned_abs());
-        let rest = [pid, Reply::Connection(number), Reply::Cookie(cookie.as_bytes()), Reply::Ready];
-        rest.iter().for_each(|reply| reply.encode(&mut lines));
-        Ok(lines)
-    }
-}
-
 impl Connection {
     /// Serves it to its end.
     pub(super) async fn talk(hall: &Rc<Hall>, stream: unix::net::UnixStream) -> io::Result<()> {
+        let cookie = u128::from_be_bytes(random::bytes().map_err(|_| io::ErrorKind::Other)?);
         let this = Rc::new(Self {
             hall: Rc::clone(hall),
             peer: Arc::new(stream.try_clone()?),
+            cookie,
+            pid: Cell::default(),
             unfinished: RefCell::default(),
-            unsent: RefCell::new(hall.greeting()?),
+            unsent: RefCell::default(),
             news: Notify::new(),
         });
+        this.greet();
         this.go_on(&UnixStream::from_std(stream)?).await
     }
 
+    /// Says what can be begun, before anything is asked.
+    fn greet(&self) {
+        self.say(&Reply::Version(VERSION));
+        for (name, promised) in self.hall.exchanges.offer() {
+            self.say(&Reply::Mechanism { name: name.as_bytes(), flags: flags(promised) });
+        }
+        let (pid, cookie) = (getpid().as_raw().unsigned_abs(), format!("{:032x}", self.cookie));
+        let rest =
+            [Reply::Pid(pid), Reply::Connection(self.hall.number()), Reply::Cookie(cookie.as_bytes()), Reply::Ready];
+        rest.iter().for_each(|reply| self.say(reply));
+    }
+
     async fn go_on(self: &Rc<Self>, stream: &UnixStream) -> io::Result<()> {
-        // With them end those that are at work when the connection does.
-        let (mut tasks, mut begun) = (JoinSet::new(), Zeroizing::new(Vec::new()));
-        let mut taken = Instant::now();
+        let (mut begun, mut taken, mut look) = (Zeroizing::new(Vec::new()), Instant::now(), interval(LOOK));
         loop {
             taken = if self.send(stream)? { Instant::now() } else { taken };
-            while tasks.try_join_next().is_some() {}
-            if self.hall.is_closed.get() && self.unfinished.borrow().is_empty() {
+            let hours = self.hall.hours();
+            if hours == Hours::Closed {
+                self.give_up(Duration::ZERO, Why::Temporary);
+            }
+            if hours >= Hours::Closing && self.is_idle() {
                 return Ok(());
             }
             let is_full = self.unsent.borrow().len() >= MOST_UNSENT;
             if !is_full && begun.contains(&b'\n') {
-                if !self.understands(&[], &mut begun, &mut tasks) {
+                if !self.understands(&[], &mut begun) {
                     return Ok(());
                 }
                 yield_now().await;
@@ -158,7 +136,7 @@ impl Connection {
             select! {
                 ready = stream.readable(), if !is_full => {
                     ready?;
-                    if !self.read(stream, &mut begun, &mut tasks)? {
+                    if !self.read(stream, &mut begun)? {
                         return Ok(());
                     }
                     // What can be answered at once goes with the rest of its kind.
@@ -166,9 +144,9 @@ impl Connection {
                 }
                 ready = stream.writable(), if !self.unsent.borrow().is_empty() => ready?,
                 () = self.news.notified() => {}
-                () = self.hall.closed(), if !self.hall.is_closed.get() => {}
-                () = sleep(LOOK), if !self.is_idle() => {
-                    self.give_up();
+                () = self.hall.after(hours), if hours != Hours::Closed => {}
+                _ = look.tick(), if !self.is_idle() => {
+                    self.give_up(THINKING, Why::Credentials);
                     if taken.elapsed() > THINKING {
                         return Ok(());
                     }
@@ -195,12 +173,7 @@ impl Connection {
     }
 
     /// Reads once, and takes all lines that are whole. Whether more may come.
-    fn read(
-        self: &Rc<Self>,
-        stream: &UnixStream,
-        begun: &mut Zeroizing<Vec<u8>>,
-        tasks: &mut JoinSet<()>,
-    ) -> io::Result<bool> {
+    fn read(self: &Rc<Self>, stream: &UnixStream, begun: &mut Zeroizing<Vec<u8>>) -> io::Result<bool> {
         let scratch = &mut *self.hall.scratch.borrow_mut();
         let length = match stream.try_read(scratch) {
             Ok(0) => return Ok(false),
@@ -208,14 +181,14 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
             Err(error) => return Err(error),
         };
-        let goes_on = self.understands(&scratch[..length], begun, tasks);
+        let goes_on = self.understands(&scratch[..length], begun);
         scratch[..length].zeroize();
         Ok(goes_on)
     }
 
     /// Takes what was read behind what was `begun`. Whether it is of the protocol.
-    fn understands(self: &Rc<Self>, read: &[u8], begun: &mut Zeroizing<Vec<u8>>, tasks: &mut JoinSet<()>) -> bool {
-        let taken = self.take_lines(read, begun, tasks);
+    fn understands(self: &Rc<Self>, read: &[u8], begun: &mut Zeroizing<Vec<u8>>) -> bool {
+        let taken = self.take_lines(read, begun);
         if let Err(Nonsense(why)) = &taken {
             self.hall.exchanges.turn_away(&self.peer, why);
         }
@@ -224,12 +197,7 @@ impl Connection {
 
     /// So many at once as others need not wait for. What is left is kept, in a buffer that has its final capacity, so that no copy of a
     /// password stays behind.
-    fn take_lines(
-        self: &Rc<Self>,
-        read: &[u8],
-        begun: &mut Zeroizing<Vec<u8>>,
-        tasks: &mut JoinSet<()>,
-    ) -> Result<(), Nonsense> {
+    fn take_lines(self: &Rc<Self>, read: &[u8], begun: &mut Zeroizing<Vec<u8>>) -> Result<(), Nonsense> {
         let kept = if begun.is_empty() { None } else { Some(Zeroizing::new([begun, read].concat())) };
         let mut rest = kept.as_ref().map_or(read, |kept| kept);
         for _ in 0..BATCH {
@@ -237,19 +205,23 @@ impl Connection {
             else {
                 break;
             };
-            self.take(Request::decode(line).map_err(|malformed| Nonsense(malformed.to_string()))?, tasks)?;
+            self.take(Request::decode(line).map_err(|malformed| Nonsense(malformed.to_string()))?)?;
             rest = behind;
         }
         *begun = Zeroizing::new(rest.to_vec());
         Ok(())
     }
 
-    fn take(self: &Rc<Self>, request: Request<'_>, tasks: &mut JoinSet<()>) -> Result<(), Nonsense> {
+    fn take(self: &Rc<Self>, request: Request<'_>) -> Result<(), Nonsense> {
         match request {
             Request::Version([major, _]) if major != VERSION[0] => Err(Nonsense(format!("version {major}"))),
-            Request::Version(_) | Request::Pid(_) | Request::Other => Ok(()),
-            Request::Auth(auth) => self.begin(&auth, tasks),
-            Request::Continue { id, response } => self.respond(id, response, tasks),
+            Request::Pid(pid) => {
+                self.pid.set(pid);
+                Ok(())
+            }
+            Request::Version(_) | Request::Other => Ok(()),
+            Request::Auth(auth) => self.begin(&auth),
+            Request::Continue { id, response } => self.respond(id, response),
             Request::Cancel(id) => {
                 self.cancel(id);
                 Ok(())
@@ -257,22 +229,23 @@ impl Connection {
         }
     }
 
-    fn begin(self: &Rc<Self>, auth: &Auth<'_>, tasks: &mut JoinSet<()>) -> Result<(), Nonsense> {
+    fn begin(self: &Rc<Self>, auth: &Auth<'_>) -> Result<(), Nonsense> {
         let id = auth.id;
         if self.unfinished.borrow().contains_key(&id) {
             return Err(Nonsense(format!("exchange {id} has begun already")));
         }
-        if !self.has_room() {
-            self.say(&Reply::Fail { id, user: None, why: Why::Temporary });
+        if self.hall.hours() > Hours::Open || !self.has_room() {
+            self.fail(id, Why::Temporary);
             return Ok(());
         }
         let Ok(start) = self.start(auth) else {
-            self.say(&Reply::Fail { id, user: None, why: Why::Credentials });
+            self.fail(id, Why::Credentials);
             return Ok(());
         };
-        self.unfinished.borrow_mut().insert(id, Unfinished::Ours);
+        self.put(id, Stage::Ours, auth.afterwards);
         let this = Rc::clone(self);
-        tasks.spawn_local(async move {
+        // It goes on when the connection has gone: a guess counts, whether somebody waits for the answer or not.
+        spawn_local(async move {
             let turn = this.hall.exchanges.begin(start).await;
             this.end(id, turn);
         });
@@ -292,30 +265,28 @@ impl Connection {
                 Some(name) => channel.with_external(name),
                 None => channel,
             },
-            success_data: if auth.takes_data { SuccessData::Carried } else { SuccessData::AsChallenge },
+            takes_data: auth.takes_data,
             initial: auth.initial.map(line::decode).transpose()?,
         })
     }
 
-    fn respond(self: &Rc<Self>, id: u32, response: &[u8], tasks: &mut JoinSet<()>) -> Result<(), Nonsense> {
-        let exchange = match self.unfinished.borrow_mut().remove(&id) {
-            Some(Unfinished::Theirs(exchange, _)) => exchange,
-            Some(Unfinished::Ours | Unfinished::GivenUp) => {
-                return Err(Nonsense(format!("a response of exchange {id} to no challenge")));
-            }
+    fn respond(self: &Rc<Self>, id: u32, response: &[u8]) -> Result<(), Nonsense> {
+        let (exchange, afterwards) = match self.unfinished.borrow_mut().remove(&id) {
+            Some(Unfinished { stage: Stage::Theirs(exchange, _), afterwards }) => (exchange, afterwards),
+            Some(_) => return Err(Nonsense(format!("a response of exchange {id} to no challenge"))),
             // It was given up.
             None => {
-                self.say(&Reply::Fail { id, user: None, why: Why::Credentials });
+                self.fail(id, Why::Credentials);
                 return Ok(());
             }
         };
         let Ok(response) = line::decode(response) else {
-            self.say(&Reply::Fail { id, user: None, why: Why::Credentials });
+            self.fail(id, Why::Credentials);
             return Ok(());
         };
-        self.unfinished.borrow_mut().insert(id, Unfinished::Ours);
+        self.put(id, Stage::Ours, afterwards);
         let this = Rc::clone(self);
-        tasks.spawn_local(async move {
+        spawn_local(async move {
             let turn = this.hall.exchanges.respond(*exchange, &response).await;
             this.end(id, turn);
         });
@@ -324,16 +295,19 @@ impl Connection {
 
     /// An exchange has come so far.
     fn end(&self, id: u32, turn: Turn) {
-        if let Some(Unfinished::GivenUp) = self.unfinished.borrow_mut().remove(&id) {
+        let Some(Unfinished { stage: Stage::Ours, afterwards }) = self.unfinished.borrow_mut().remove(&id) else {
             return self.news.notify_one();
-        }
+        };
         match turn {
             Turn::Challenge(exchange) => {
                 let challenge = BASE64.encode(exchange.challenge());
                 self.say(&Reply::Continue { id, challenge: challenge.as_bytes() });
-                self.unfinished.borrow_mut().insert(id, Unfinished::Theirs(exchange, Instant::now()));
+                self.put(id, Stage::Theirs(exchange, Instant::now()), afterwards);
             }
             Turn::Ok { user, data } => {
+                if afterwards == Afterwards::AskedFor {
+                    self.hall.keep(Ticket { pid: self.pid.get(), exchange: id, cookie: self.cookie }, &user);
+                }
                 let data = data.map(|data| BASE64.encode(data));
                 self.say(&Reply::Ok { id, user: user.into(), data: data.as_deref().map(str::as_bytes) });
             }
@@ -341,10 +315,20 @@ impl Connection {
         }
     }
 
+    fn put(&self, id: u32, stage: Stage, afterwards: Afterwards) {
+        self.unfinished.borrow_mut().insert(id, Unfinished { stage, afterwards });
+    }
+
+    fn fail(&self, id: u32, why: Why) {
+        self.say(&Reply::Fail { id, user: None, why });
+    }
+
     fn cancel(&self, id: u32) {
         let unfinished = &mut *self.unfinished.borrow_mut();
-        if let Some(Unfinished::Ours | Unfinished::GivenUp) = unfinished.remove(&id) {
-            unfinished.insert(id, Unfinished::GivenUp);
+        match unfinished.get_mut(&id).map(|exchange| &mut exchange.stage) {
+            Some(Stage::Theirs(..)) => drop(unfinished.remove(&id)),
+            Some(stage) => *stage = Stage::GivenUp,
+            None => {}
         }
     }
 
@@ -358,41 +342,45 @@ impl Connection {
         if self.unfinished.borrow().len() < MOST_UNFINISHED {
             return true;
         }
-        let oldest = self.thinking().min_by_key(|(_, since)| *since);
-        oldest.is_some_and(|(id, _)| self.give_up_on(id))
+        let oldest = self.thinking().into_iter().min_by_key(|(_, since)| *since);
+        oldest.iter().for_each(|(id, _)| self.give_up_on(*id, Why::Credentials));
+        oldest.is_some()
     }
 
-    /// Gives up exchanges whose clients have thought for too long.
-    fn give_up(&self) {
-        let late = self.thinking().filter(|(_, since)| since.elapsed() > THINKING);
-        for (id, _) in late {
-            self.give_up_on(id);
+    /// Gives up exchanges whose clients have thought for longer than that.
+    fn give_up(&self, time: Duration, why: Why) {
+        for (id, since) in self.thinking() {
+            if since.elapsed() >= time {
+                self.give_up_on(id, why);
+            }
         }
     }
 
-    fn give_up_on(&self, id: u32) -> bool {
-        let was_there = self.unfinished.borrow_mut().remove(&id).is_some();
-        self.say(&Reply::Fail { id, user: None, why: Why::Credentials });
-        was_there
+    fn give_up_on(&self, id: u32, why: Why) {
+        self.unfinished.borrow_mut().remove(&id);
+        self.fail(id, why);
     }
 
     /// The exchanges that wait for their clients, and since when.
-    fn thinking(&self) -> impl Iterator<Item = (u32, Instant)> + use<> {
+    fn thinking(&self) -> Vec<(u32, Instant)> {
         let unfinished = self.unfinished.borrow();
-        let thinking = unfinished.iter().filter_map(|(id, unfinished)| match unfinished {
-            Unfinished::Theirs(_, since) => Some((*id, *since)),
-            Unfinished::Ours | Unfinished::GivenUp => None,
-        });
-        thinking.collect::<Vec<_>>().into_iter()
+        let since = |exchange: &Unfinished| match exchange.stage {
+            Stage::Theirs(_, since) => Some(since),
+            Stage::Ours | Stage::GivenUp => None,
+        };
+        unfinished.iter().filter_map(|(id, exchange)| Some((*id, since(exchange)?))).collect()
     }
 }
 
 /// The bits of a channel of which nothing is known but that it is protected.
 const PROTECTED: u32 = 256;
 
+/// More than any address has, in bytes.
+const LONGEST_ADDRESS: usize = 64;
+
 /// As the log and PAM have it.
 fn address(peer: &Peer<'_>) -> Option<Vec<u8>> {
-    let address = peer.address.as_deref()?;
+    let address = peer.address.as_deref().filter(|address| address.len() <= LONGEST_ADDRESS)?;
     let port = peer.port.map(|port| format!(";{port}")).unwrap_or_default();
     Some([address, port.as_bytes()].concat())
 }
