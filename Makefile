@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 10
 
+DOCUMENTS := backends decisions guides mechanisms
 PROGRAMS := saslauthd testsaslauthd saslpasswd2 sasldblistusers2
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MANUAL := $(TARGET)/manual
@@ -85,7 +86,7 @@ install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	    install -m 644 $(MANUAL)/completions/zsh/_$$name $(zsh_completions)/_$$name && \
 	    install -m 644 $(MANUAL)/completions/fish/$$name.fish $(fish_completions)/$$name.fish || exit 1; \
 	done
-	install -d $(lib)/systemd/system $(lib)/sysusers.d $(lib)/tmpfiles.d $(share)/saslauthd-rs $(doc)/backends $(doc)/guides
+	install -d $(lib)/systemd/system $(lib)/sysusers.d $(lib)/tmpfiles.d $(share)/saslauthd-rs $(addprefix $(doc)/,$(DOCUMENTS))
 	install -m 644 packaging/systemd/saslauthd.socket packaging/systemd/saslauthd.service $(lib)/systemd/system
 	sed -i 's:/usr/:$(PREFIX)/:' $(lib)/systemd/system/saslauthd.service
 	install -m 644 packaging/sysusers.d/saslauthd.conf $(lib)/sysusers.d
@@ -93,8 +94,7 @@ install:  ## into DESTDIR= and PREFIX=/usr/local, systemd's units too
 	install -m 644 packaging/systemd/root.conf packaging/systemd/postfix-chroot.conf packaging/cyrus-users $(share)/saslauthd-rs
 	install -m 644 packaging/fail2ban/filter.d/saslauthd.conf $(share)/saslauthd-rs/fail2ban-filter.conf
 	install -m 644 README.md CHANGELOG.md docs/*.md crates/saslauthd-rs/saslauthd.toml.example $(doc)
-	install -m 644 docs/backends/*.md $(doc)/backends
-	install -m 644 docs/guides/*.md $(doc)/guides
+	for part in $(DOCUMENTS); do install -m 644 docs/$$part/*.md $(doc)/$$part || exit 1; done
 
 deb:  ## the Debian package saslauthd-rs, in target/debian
 	tests/setup deb

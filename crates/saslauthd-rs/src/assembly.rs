@@ -12,7 +12,7 @@ use crate::{
     database::Database,
     endpoint,
     errands::Errands,
-    exchange_socket,
+    exchange_socket::{self, Protocol},
     exit::Failure,
     helper::backend::Kind,
     helper_pool::HelperPool,
@@ -204,6 +204,7 @@ impl Prepared {
         };
         let backends = self.parts.into_iter().map(backend).collect::<Result<Vec<_>, _>>()?;
         warn_of_order(&backends, log);
+        warn_of_exchanges(settings, backends.first(), log);
         let names = backends.iter().map(Backend::name).collect::<Vec<_>>().join(",");
         let cached = match (&self.cache, settings.remember, backends.first()) {
             (Some(_), Remember::All, _) => "all",
@@ -212,6 +213,19 @@ impl Prepared {
         };
         log.write(Level::Debug, format_args!("mechanisms={names} threads={} cache={cached}", settings.threads));
         Ok(Checker::new(backends, self.cache, settings.remember, settings.combine))
+    }
+}
+
+/// Where nothing is left to offer, mail servers take it for a fault; and Dovecot serves nobody of whom it is told nothing.
+fn warn_of_exchanges(settings: &Settings, first: Option<&Backend>, log: &Log) {
+    let (exchange, has_store) = (&settings.exchange, matches!(first, Some(Backend::Sasldb(_))));
+    let speaks = |protocol| exchange.listen.iter().any(|socket| socket.protocol() == protocol);
+    if speaks(Protocol::Exchanges) && exchange.offer(has_store).next().is_none() {
+        let why = if has_store { "" } else { ": SCRAM, DIGEST-MD5 and CRAM-MD5 take sasldb before all others" };
+        log.write(Level::Warning, format_args!("exchange.mech_list: nothing is left to offer{why}"));
+    }
+    if speaks(Protocol::Userdb) && exchange.userdb.is_empty() {
+        log.write(Level::Warning, "exchange.userdb: is empty; Dovecot needs uid, gid and home");
     }
 }
 

@@ -90,7 +90,7 @@ fn flags_of_ours() -> [Arg; 15] {
             .help("Serve without seccomp and landlock, for debuggers and profilers"),
         Arg::new("listen").long("listen").value_name("PROTOCOL:PATH").action(ArgAction::Append).help(
             "Serve whole exchanges at dovecot:/PATH too, to servers that speak Dovecot's authentication protocol, such as Postfix and \
-                Exim; dovecot-userdb:/PATH is its other side, for root; may be given several times",
+                Exim; dovecot-userdb:/PATH is its other side, for Dovecot itself; up to four times",
         ),
         long_value(
             "mech-list",
@@ -99,7 +99,7 @@ fn flags_of_ours() -> [Arg; 15] {
         ),
         Arg::new("metrics").long("metrics").value_name("ADDRESS").action(ArgAction::Append).help(
             "Serve metrics for Prometheus at 127.0.0.1:PORT, [::1]:PORT or unix:/PATH too, and not on the control socket alone; \
-                may be given several times",
+                up to six times",
         ),
         Arg::new("help").long("help").action(ArgAction::Help).help("Show this"),
         Arg::new("version-alone").long("version").action(ArgAction::Version).help("Show the version"),

@@ -81,6 +81,25 @@ pub struct Exchange {
     pub userdb: String,
 }
 
+/// What is offered where nobody says what.
+const USUAL: &str = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN";
+
+/// What takes nothing that is kept in a store of ours.
+const WITHOUT_A_STORE: [&str; 3] = ["PLAIN", "LOGIN", "EXTERNAL"];
+
+impl Exchange {
+    /// The mechanisms to offer, best first, where there is a store of ours to ask before all others, or not. Those with `-PLUS` take
+    /// what no mail server sends, and nobody comes in without a name.
+    pub fn offer(&self, has_store: bool) -> impl Iterator<Item = &str> {
+        let all = if self.mech_list.is_empty() { USUAL } else { &self.mech_list };
+        let is_one_of = |names: &[&str], word: &str| names.iter().any(|name| name.eq_ignore_ascii_case(word));
+        all.split_whitespace().filter(move |word| {
+            let can_be = !word.to_ascii_uppercase().ends_with("-PLUS") && !is_one_of(&["ANONYMOUS"], word);
+            can_be && (has_store || is_one_of(&WITHOUT_A_STORE, word))
+        })
+    }
+}
+
 /// The section `throttle`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "the keys of the file")]
@@ -330,12 +349,17 @@ impl Value<'_> {
     /// Words with a name and a value each.
     fn fields(&self) -> Result<String, String> {
         let fields = self.text()?;
-        let bare =
-            fields.split_whitespace().find(|field| field.split_once('=').is_none_or(|(name, _)| name.is_empty()));
-        match bare {
-            Some(field) => Err(format!("{}: must be name=value", field.escape_debug())),
-            None => Ok(fields.into()),
+        for field in fields.split_whitespace() {
+            let is_number = |value: &str| value.bytes().all(|octet| octet.is_ascii_digit());
+            match field.split_once('=') {
+                Some(("uid" | "gid", value)) if value.is_empty() || !is_number(value) => {
+                    return Err(format!("{}: must be a number", field.escape_debug()));
+                }
+                Some((name, _)) if !name.is_empty() => {}
+                _ => return Err(format!("{}: must be name=value", field.escape_debug())),
+            }
         }
+        Ok(fields.into())
     }
 
     /// Names of mechanisms that there are.
@@ -429,6 +453,13 @@ mod tests {
             ("limits.deadline = 0", "line 1: limits.deadline: must be a number of seconds from 1 to 86400"),
             ("limits.deadline = nan", "line 1: limits.deadline: must be a number of seconds from 1 to 86400"),
             ("limits.deadline = -1", "line 1: limits.deadline: must be a number of seconds from 1 to 86400"),
+            ("exchange.userdb = \"uid=mail\"", "line 1: exchange.userdb: uid=mail: must be a number"),
+            ("exchange.userdb = \"home\"", "line 1: exchange.userdb: home: must be name=value"),
+            ("exchange.mech_list = \"PLAIN NOSUCH\"", "line 1: exchange.mech_list: no mechanism NOSUCH"),
+            (
+                "exchange.listen = [\"/x\"]",
+                "line 1: exchange.listen: /x: must be dovecot:/PATH or dovecot-userdb:/PATH",
+            ),
             ("limits.drain = inf", "line 1: limits.drain: must be a number of seconds from 1 to 600"),
             ("[limits]\nmax_field = 65536", "line 2: limits.max_field: must be a number from 1 to 65535"),
             ("[limits]\nuser_share = 101", "line 2: limits.user_share: must be a number from 1 to 100"),

@@ -10,6 +10,7 @@ use crate::{
     exchange_socket::Protocol,
     peer,
     room::{self, Awaited, Room},
+    tally::TurnedAway,
 };
 use connection::Connection;
 use hall::{Hall, Hours};
@@ -79,8 +80,12 @@ impl Gateway {
     /// Takes a connection, if need be in the place of the oldest of whoever has most. Where there is none to take it from, it is closed.
     fn enter(self: &Rc<Self>, stream: UnixStream, protocol: Protocol) {
         let Ok(stream) = stream.into_std() else { return };
-        let Ok((taken, shed)) = self.room.borrow_mut().enter(peer::uid(&stream), Awaited::Request) else { return };
-        shed.iter().for_each(AbortHandle::abort);
+        let entered = self.room.borrow_mut().enter(peer::uid(&stream), Awaited::Request);
+        let Ok((taken, shed)) = entered else { return self.hall.exchanges.turned_away(TurnedAway::NoRoom) };
+        if let Some(oldest) = shed {
+            self.hall.exchanges.turned_away(TurnedAway::Shed);
+            oldest.abort();
+        }
         let place = Place { taken, gateway: Rc::clone(self) };
         let task = spawn_local(async move {
             // Who goes away hears nothing more.

@@ -2,10 +2,12 @@
 
 use crate::{
     check::Checker,
+    configuration,
     gate::{Pass, Refused},
     outcome::{Ending, Outcome, Shown},
     peer::Client,
     session::Service,
+    tally::TurnedAway,
 };
 use sasl_core::{
     catalogue::STANDARD,
@@ -35,12 +37,6 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// What is offered where nobody says what.
-const USUAL: &str = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN";
-
-/// What takes nothing that is kept in a store of ours.
-const WITHOUT_A_STORE: [&str; 3] = ["PLAIN", "LOGIN", "EXTERNAL"];
-
 /// Servers for so many services are kept; who makes up more has each of them made anew.
 const MOST_SERVICES: usize = 16;
 
@@ -50,7 +46,7 @@ const PROTECTED: u32 = 256;
 /// Where exchanges begin.
 pub struct Exchanges {
     service: Rc<Service>,
-    mech_list: String,
+    configuration: configuration::Exchange,
     made: RefCell<Made>,
 }
 
@@ -139,10 +135,10 @@ struct State {
 }
 
 impl Exchanges {
-    /// Checks by `service`. What is to be offered, best first, is in `mech_list`; where that is empty, all that there is something kept for.
+    /// Checks by `service`, and offers what `configuration` says.
     #[must_use]
-    pub fn new(service: Rc<Service>, mech_list: String) -> Self {
-        Self { service, mech_list, made: RefCell::default() }
+    pub fn new(service: Rc<Service>, configuration: configuration::Exchange) -> Self {
+        Self { service, configuration, made: RefCell::default() }
     }
 
     /// What can be begun, best first, with what each withstands.
@@ -159,6 +155,11 @@ impl Exchanges {
     /// Somebody has sent what makes no sense.
     pub fn turn_away(&self, stream: &UnixStream, why: &str) {
         self.service.turn_away(stream, &why);
+    }
+
+    /// A connection was closed for want of a place, or for another's sake.
+    pub fn turned_away(&self, why: TurnedAway) {
+        self.service.count_turned_away(why);
     }
 
     /// So many connections there are by which they come.
@@ -323,7 +324,11 @@ impl Exchanges {
             }
             _ if state.is_settled => {}
             _ => {
-                let why = format!("{}: {}", Shown(state.mechanism.as_bytes(), 32), failure.cause());
+                let mechanism = Shown(state.mechanism.as_bytes(), 32);
+                let why = match reason {
+                    Reason::NoMechanism => format!("{mechanism} is not offered"),
+                    _ => format!("{mechanism}: {}", failure.cause()),
+                };
                 self.service.turn_away(&state.client.stream, &why);
             }
         }
@@ -374,18 +379,15 @@ impl Exchanges {
         let server = Server::builder(STANDARD, Host::new(service, &host()))
             .policy(Policy::default().demanding(Guarantees::NO_ANONYMOUS))
             .success_data(SuccessData::Carried);
-        let words = if self.mech_list.is_empty() { USUAL } else { &self.mech_list }.split_whitespace();
-        let Some(sasldb) = checker.first() else {
-            let names = words.filter(|word| WITHOUT_A_STORE.iter().any(|name| name.eq_ignore_ascii_case(word)));
-            return (server.mech_list(names).build(), true);
-        };
+        let server = server.mech_list(self.configuration.offer(checker.first().is_some()));
+        let Some(sasldb) = checker.first() else { return (server.build(), true) };
         let server = match Realm::parse(sasldb.realm(b"")) {
             Ok(realm) => server.default_realm(realm),
             Err(_) => server,
         };
         match sasldb.secret() {
-            Ok(secret) => (server.decoy_secret(secret).mech_list(words).build(), true),
-            Err(_) => (server.mech_list(words).build(), false),
+            Ok(secret) => (server.decoy_secret(secret).build(), true),
+            Err(_) => (server.build(), false),
         }
     }
 }

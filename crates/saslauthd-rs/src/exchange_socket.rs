@@ -103,7 +103,7 @@ impl ExchangeSocket {
             Protocol::Exchanges => (Owner::Anybody, mode, group),
             Protocol::Userdb => (Owner::Trusted, OF_ROOT, None),
         };
-        trust_way_to(&self.path, owner, MEND).map_err(|why| Failure::new(format!("{self}: {why}")))?;
+        trust_way_to(&self.path, owner, MEND).map_err(Failure::new)?;
         let (socket, place) = listen_at(&self.path, &self.path, mode, group)?;
         Ok(Listening { socket, place })
     }
@@ -177,7 +177,7 @@ mod tests {
         mode(0o777);
         let said = socket.listen(0o660, None).unwrap_err().to_string();
         assert!(
-            said.starts_with("dovecot:/") && said.ends_with("others can write this directory (chmod go-w ends that)"),
+            said.starts_with('/') && said.ends_with("others can write this directory (chmod go-w ends that)"),
             "{said}"
         );
         mode(0o755);

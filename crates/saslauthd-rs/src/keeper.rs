@@ -279,7 +279,7 @@ impl<'a> Keeper<'a> {
             let listening = socket.listen(self.settings.socket_mode, self.settings.socket_gid()?);
             match &listening {
                 Ok(_) => self.log.write(Level::Info, format_args!("listening on socket: {socket}")),
-                Err(failure) => self.log.write(Level::Warning, format_args!("{failure}; served without")),
+                Err(failure) => self.log.write(Level::Warning, format_args!("{socket}: {failure}; served without")),
             }
             self.exchange.push(listening.ok());
         }

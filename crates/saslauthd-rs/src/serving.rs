@@ -3,7 +3,6 @@
 
 use crate::{
     assembly::{Assembly, prepare},
-    configuration::Exchange,
     control::Door,
     detach::{leave_session, let_go},
     dovecot::Gateway,
@@ -72,9 +71,9 @@ pub fn serve(settings: &Settings) -> Result<(), Failure> {
         end_with_parent(parent)?;
         errands.say(Errand::Configured);
         let (favour, sockets) = errands.sockets().await.map_err(failed)?;
-        let Exchange { mech_list, userdb, .. } = settings.exchange.clone();
+        let (exchange, userdb) = (settings.exchange.clone(), settings.exchange.userdb.clone());
         let connections = exchange_socket::connections(assembly.files());
-        let gateway = Gateway::new(Exchanges::new(assembly.service(), mech_list), userdb, connections);
+        let gateway = Gateway::new(Exchanges::new(assembly.service(), exchange), userdb, connections);
         let listener = listen((favour, sockets), (&assembly.service(), &gateway), settings).map_err(failed)?;
         log.started();
         gaps.iter().for_each(|(level, gap)| log.write(*level, gap));

@@ -390,6 +390,11 @@ impl Service {
         self.of_exchanges.set(connections);
     }
 
+    /// Somebody was turned away elsewhere.
+    pub fn count_turned_away(&self, why: TurnedAway) {
+        self.tally.turn_away(why);
+    }
+
     /// Somebody has sent what makes no sense.
     pub fn turn_away(&self, stream: &UnixStream, why: &dyn fmt::Display) {
         self.tally.turn_away(TurnedAway::Malformed);

@@ -138,9 +138,10 @@ impl Samples {
         let number = |name| self.sum((name, &[]));
         let waiting = self.each("queue_waiting", "backend", "");
         format!(
-            "connections  {} open, {} of them without a request yet\nturned away  {}; {} more had to wait after wrong passwords\nwaiting      {waiting}; {} found the queue full\n",
+            "connections  {} open, {} of them without a request yet; {} of servers with whole exchanges\nturned away  {}; {} more had to wait after wrong passwords\nwaiting      {waiting}; {} found the queue full\n",
             number("connections_open"),
             number("connections_incomplete"),
+            number("exchange_connections_open"),
             self.each("turned_away_total", "reason", ""),
             number("held_back_total"),
             number("queue_refused_total"),

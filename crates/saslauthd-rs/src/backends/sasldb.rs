@@ -18,15 +18,18 @@ use sasl_wire::saslauthd::Request;
 use sasldb::{
     error::Error,
     name::Name,
-    record::{Stamp, Status},
+    record::{Record, Stamp, Status},
 };
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, hint::black_box, sync::Arc};
 
 /// So often is a password hashed for one request, whose record may be written anew meanwhile.
 const ATTEMPTS: u32 = 2;
 
 /// Why there is no verifier of somebody who is there.
 const NOTHING_KEPT: &str = "nothing kept for this mechanism";
+
+/// A name that nobody has.
+const NOBODY: &[u8] = b"\x01";
 
 /// A store, and the threads that hash for it.
 #[derive(Debug)]
@@ -35,13 +38,15 @@ pub struct Sasldb {
     pool: Pool,
     /// Where requests without a realm are looked up.
     realm: RefCell<Vec<u8>>,
+    /// Somebody who is there, once that is known: user and realm.
+    somebody: RefCell<Option<[Vec<u8>; 2]>>,
 }
 
 impl Sasldb {
     /// Checks against `database`, hashes in `pool`, and looks requests without a realm up in `realm`.
     #[must_use]
     pub fn new(database: Database, pool: Pool, realm: Vec<u8>) -> Self {
-        Self { database: RefCell::new(database), pool, realm: RefCell::new(realm) }
+        Self { database: RefCell::new(database), pool, realm: RefCell::new(realm), somebody: RefCell::default() }
     }
 
     /// Whether the password is known to be right: it was so, and the record has not changed since.
@@ -93,8 +98,7 @@ impl Sasldb {
     pub fn verifier(&self, request: &Request<'_>, scheme: Scheme) -> Result<(Verifier, Stamp), Answer> {
         let realm = in_realm(request.realm, &self.realm.borrow()).to_vec();
         let name = Name::new(request.login, &realm).map_err(|_| Answer::unknown("no possible name"))?;
-        let record =
-            self.database.borrow_mut().get(name).map_err(unavailable)?.ok_or(Answer::unknown("unknown user"))?;
+        let record = self.find(name).map_err(unavailable)?.ok_or(Answer::unknown("unknown user"))?;
         if record.status() != Status::Enabled {
             return Err(Answer::refused("disabled user"));
         }
@@ -104,6 +108,23 @@ impl Sasldb {
             Some(verifier) => Ok((verifier.clone(), record.stamp())),
             None => Err(Answer::refused(NOTHING_KEPT)),
         }
+    }
+
+    /// The record of a user. Somebody else is looked up besides, who is there where this one is not and the other way round: so that the
+    /// time does not tell which.
+    fn find(&self, name: Name<'_>) -> Result<Option<Record>, Error> {
+        let (mut database, mut somebody) = (self.database.borrow_mut(), self.somebody.borrow_mut());
+        let found = database.get(name)?;
+        let nobody = Name::new(NOBODY, name.realm()).ok();
+        let known = somebody.as_ref().and_then(|[user, realm]| Name::new(user, realm).ok());
+        let other = if found.is_some() { nobody } else { known };
+        let beside = black_box(other.map(|name| database.get(name)).transpose()?.flatten());
+        if found.is_some() && somebody.is_none() {
+            *somebody = Some([name.user().to_vec(), name.realm().to_vec()]);
+        } else if found.is_none() && beside.is_none() {
+            *somebody = None;
+        }
+        Ok(found)
     }
 
     /// Whether the record of the user is still the one of that stamp.
