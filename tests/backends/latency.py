@@ -2,7 +2,10 @@
 
 How far two sets of times can be told apart is the area under the ROC curve: 0.5 where nothing tells, 1 where each does.
 """
+import base64
 import random
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import tally
@@ -14,6 +17,7 @@ SHADOW = 2_000        # of each
 ORIGINAL = 300
 # Argon2id takes 40 ms: fewer, and on two cores. By chance alone so many are beyond the bound once in 10,000 runs.
 SASLDB, AT_ONCE = 1_000, 2
+SCRAM = 4_000         # some 70 µs each
 
 
 def run(there):
@@ -26,6 +30,37 @@ def run(there):
     with Daemon(there, "latency-own", "-a", "sasldb", "-O", database, "-n", str(AT_ONCE), "--no-throttle") as daemon:
         ours = judged("sasldb", *tries(daemon, SASLDB, "ann", "example.org", AT_ONCE))
     tally.tell(f"the same, sasldb {ours:.3f}")
+    listen = there.root / "latency-auth"
+    with Daemon(there, "latency-exchanges", "-a", "sasldb", "-O", database, "--listen", f"dovecot:{listen}"):
+        told = area(*by_user(challenges(listen, SCRAM, "ann")))
+    tally.holds("SCRAM: the time to a challenge does not tell whether there is such a user", abs(told - .5) <= BOUND, told)
+    tally.tell(f"the same, challenges of SCRAM {told:.3f}")
+
+
+def challenges(path, each, known):
+    """How long so many challenges of each user take, on one connection of a mail server."""
+    users = [known, "nobody-here"] * each
+    random.shuffle(users)
+    with socket.socket(socket.AF_UNIX) as mail_server, mail_server.makefile("rwb") as lines:
+        mail_server.connect(str(path))
+        lines.write(b"VERSION\t1\t2\nCPID\t1\n")
+        lines.flush()
+        while not lines.readline().startswith(b"DONE"):
+            pass
+        # First of all somebody who is there: until then, the daemon knows nobody to look up in the place of others.
+        return [(user == known, challenged(lines, number, user)) for number, user in enumerate([known, *users])][1:]
+
+
+def challenged(lines, number, user):
+    initial = base64.b64encode(f"n,,n={user}@example.org,r=abcdefghijklmnop".encode()).decode()
+    begin = time.perf_counter()
+    lines.write(f"AUTH\t{number}\tSCRAM-SHA-256\tservice=smtp\tresp={initial}\n".encode())
+    lines.flush()
+    challenge = lines.readline()
+    took = time.perf_counter() - begin
+    assert challenge.startswith(b"CONT"), challenge
+    lines.write(f"CANCEL\t{number}\n".encode())
+    return took
 
 
 def tries(daemon, each, known, realm, clients=1):
