@@ -322,7 +322,8 @@ impl Exchanges {
                 let outcome = Outcome::new("sasldb", state.otherwise.clone());
                 self.settle(&mut state, outcome);
             }
-            _ if state.is_settled => {}
+            // A password that was right is in the log as that; and so is what it was not enough for.
+            _ if state.is_settled && reason != Reason::NotAuthorized => {}
             _ => {
                 let mechanism = Shown(state.mechanism.as_bytes(), 32);
                 let why = match reason {

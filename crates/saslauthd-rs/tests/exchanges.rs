@@ -533,3 +533,17 @@ fn where_it_cannot_listen_it_serves_without() {
     assert_eq!(daemon.ask("tim", "pencil"), b"\0\x02OK");
     assert!(daemon.log().contains("is no socket, and in the way of one; served without"), "{}", daemon.log());
 }
+
+#[test]
+fn nobody_acts_as_another() {
+    let (daemon, socket) = serving(&[]);
+    let mut server = Server::connect(&socket);
+    for mechanism in ["PLAIN", "DIGEST-MD5", "SCRAM-SHA-256"] {
+        for (password, why) in [("pencil", Why::NotAuthorized), ("wrong", Why::Credentials)] {
+            let credentials = Credentials::new(USER, Secret::new(password)).acting_as("ann@example.com");
+            let event = server.play(mechanism, credentials, from("192.0.2.1"));
+            assert!(matches!(event, Event::Fail { why: said, .. } if said == why), "{mechanism} {password}: {event:?}");
+        }
+    }
+    assert!(daemon.log().contains("malformed request: PLAIN: "), "{}", daemon.log());
+}
