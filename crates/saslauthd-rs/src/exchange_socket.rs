@@ -165,7 +165,7 @@ mod tests {
         socket.listen(0o600, None).unwrap().remove();
         std::os::unix::fs::chown(scratch.path(), Some(65534), None).unwrap();
         let said = socket.listen(0o600, None).unwrap_err().to_string();
-        assert!(said.contains("/tmp: others can write this directory"), "{said}");
+        assert!(said.contains("/tmp: everybody's, with a directory of somebody else in it; name another"), "{said}");
     }
 
     #[test]

@@ -66,6 +66,9 @@ pub fn trust_way_to(path: &Path, owner: Owner, mend: &str) -> Result<(), String>
             (Err(Doubt::BelongsTo(user)), _) | (_, Err(Doubt::BelongsTo(user))) => {
                 return Err(failed(at, &format!("belongs to {user}; {mend}")));
             }
+            (Err(Doubt::OthersWrite), _) if directory.mode() & STICKY != 0 && is_foreign => {
+                return Err(failed(at, &format!("everybody's, with a directory of somebody else in it; {mend}")));
+            }
             (Err(Doubt::OthersWrite), _) if !is_sticky => {
                 return Err(failed(at, &"others can write this directory (chmod go-w ends that)"));
             }
