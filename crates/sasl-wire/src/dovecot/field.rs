@@ -44,6 +44,12 @@ pub(super) fn bare(field: &[u8]) -> Option<&[u8]> {
     Some(field).filter(|field| !field.iter().any(|octet| ESCAPED.iter().any(|(special, _)| special == octet)))
 }
 
+/// Appends the word that a line begins with, and the numbers behind it.
+pub(super) fn put_word(word: &str, numbers: &[u32], out: &mut Vec<u8>) {
+    out.extend(word.as_bytes());
+    numbers.iter().for_each(|number| put(number.to_string().as_bytes(), out));
+}
+
 /// Appends a tab and a field.
 pub(super) fn put(field: &[u8], out: &mut Vec<u8>) {
     out.push(b'\t');

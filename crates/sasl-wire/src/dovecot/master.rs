@@ -5,7 +5,7 @@
 //! master = "VERSION" 1 1; then "REQUEST" id pid exchange cookie, "USER" id user service=..., "PASS" ..., "LIST" ...
 //! ```
 
-use super::field::{bare, fields, number, put, unescape};
+use super::field::{bare, fields, number, put, put_word, unescape};
 use super::request::Malformed;
 use std::borrow::Cow;
 
@@ -95,22 +95,15 @@ impl<'a> Query<'a> {
 impl Answer<'_> {
     /// Appends it as a line.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut put_word = |word: &str, number: u32| {
-            out.extend(word.as_bytes());
-            put(number.to_string().as_bytes(), out);
-        };
         match self {
-            Self::Version([major, minor]) => {
-                put_word("VERSION", *major);
-                put(minor.to_string().as_bytes(), out);
-            }
-            Self::Pid(pid) => put_word("SPID", *pid),
+            Self::Version(version) => put_word("VERSION", version, out),
+            Self::Pid(pid) => put_word("SPID", &[*pid], out),
             Self::User { id, user, fields } => {
-                put_word("USER", *id);
+                put_word("USER", &[*id], out);
                 [&**user].into_iter().chain(fields.iter().copied()).for_each(|field| put(field, out));
             }
-            Self::NotFound(id) => put_word("NOTFOUND", *id),
-            Self::Fail(id) => put_word("FAIL", *id),
+            Self::NotFound(id) => put_word("NOTFOUND", &[*id], out),
+            Self::Fail(id) => put_word("FAIL", &[*id], out),
         }
         out.push(b'\n');
     }

@@ -1,6 +1,6 @@
 //! What a server says.
 
-use super::field::{bare, fields, number, parameter, put, put_value, unescape};
+use super::field::{bare, fields, number, parameter, put, put_value, put_word, unescape};
 use super::request::Malformed;
 use std::borrow::Cow;
 
@@ -107,40 +107,33 @@ impl<'a> Reply<'a> {
 
     /// Appends it as a line.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut put_word = |word: &str, number: u32| {
-            out.extend(word.as_bytes());
-            put(number.to_string().as_bytes(), out);
-        };
         match self {
-            Self::Version([major, minor]) => {
-                put_word("VERSION", *major);
-                put(minor.to_string().as_bytes(), out);
-            }
-            Self::Pid(pid) => put_word("SPID", *pid),
-            Self::Connection(number) => put_word("CUID", *number),
+            Self::Version(version) => put_word("VERSION", version, out),
+            Self::Pid(pid) => put_word("SPID", &[*pid], out),
+            Self::Connection(number) => put_word("CUID", &[*number], out),
             Self::Continue { id, challenge } => {
-                put_word("CONT", *id);
+                put_word("CONT", &[*id], out);
                 put(challenge, out);
             }
             Self::Ok { id, user, data } => {
-                put_word("OK", *id);
+                put_word("OK", &[*id], out);
                 put_value("user", user, out);
                 data.iter().for_each(|data| put_value("resp", data, out));
             }
             Self::Fail { id, user, why } => {
-                put_word("FAIL", *id);
+                put_word("FAIL", &[*id], out);
                 user.iter().for_each(|user| put_value("user", user, out));
                 why.encode(out);
             }
             Self::Mechanism { name, flags } => {
-                out.extend(b"MECH");
+                put_word("MECH", &[], out);
                 [*name].iter().chain(flags).for_each(|field| put(field, out));
             }
             Self::Cookie(cookie) => {
-                out.extend(b"COOKIE");
+                put_word("COOKIE", &[], out);
                 put(cookie, out);
             }
-            Self::Ready => out.extend(b"DONE"),
+            Self::Ready => put_word("DONE", &[], out),
             Self::Other => {}
         }
         out.push(b'\n');

@@ -1,6 +1,6 @@
 //! What a client says.
 
-use super::field::{bare, fields, number, parameter, put, put_value, unescape};
+use super::field::{bare, fields, number, parameter, put, put_value, put_word, unescape};
 use std::{borrow::Cow, error, fmt};
 
 /// A line of a client.
@@ -111,25 +111,18 @@ impl<'a> Request<'a> {
 
     /// Appends it as a line.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut put_word = |word: &str, number: u32| {
-            out.extend(word.as_bytes());
-            put(number.to_string().as_bytes(), out);
-        };
         match self {
-            Self::Version([major, minor]) => {
-                put_word("VERSION", *major);
-                put(minor.to_string().as_bytes(), out);
-            }
-            Self::Pid(pid) => put_word("CPID", *pid),
+            Self::Version(version) => put_word("VERSION", version, out),
+            Self::Pid(pid) => put_word("CPID", &[*pid], out),
             Self::Auth(auth) => {
-                put_word("AUTH", auth.id);
+                put_word("AUTH", &[auth.id], out);
                 auth.encode(out);
             }
             Self::Continue { id, response } => {
-                put_word("CONT", *id);
+                put_word("CONT", &[*id], out);
                 put(response, out);
             }
-            Self::Cancel(id) => put_word("CANCEL", *id),
+            Self::Cancel(id) => put_word("CANCEL", &[*id], out),
             Self::Other => {}
         }
         out.push(b'\n');
